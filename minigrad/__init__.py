@@ -1,0 +1,79 @@
+"""minigrad: a tiny engine for derivatives of any order, with the layers, data and tools that the lectures stand on.
+
+Examples
+--------
+>>> import minigrad as mg
+>>> import minigrad.numpy as np
+>>> mg.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+array([2., 4.])
+"""
+
+from typing import Any
+
+from numpy import ndarray as _ndarray
+
+from minigrad import data, linalg, nn, numpy, optim, prox, testing
+from minigrad.backend import BackendError, MixedDevicesError, to_host, use
+from minigrad.tape import AnomalyError, GraphError, ShapeError
+from minigrad.tensor import Tensor, detect_anomaly, no_grad, tensor
+from minigrad.transforms import (
+    Linearization,
+    ggnvp,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    linearize,
+    value_and_grad,
+    vjp,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnomalyError",
+    "BackendError",
+    "GraphError",
+    "Linearization",
+    "MixedDevicesError",
+    "ShapeError",
+    "Tensor",
+    "asnumpy",
+    "data",
+    "detect_anomaly",
+    "ggnvp",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linalg",
+    "linearize",
+    "nn",
+    "no_grad",
+    "numpy",
+    "optim",
+    "prox",
+    "tensor",
+    "testing",
+    "use",
+    "value_and_grad",
+    "vjp",
+]
+
+
+def asnumpy(x: Any) -> _ndarray:
+    """Copy an array or a Tensor of any backend to the host, as a NumPy array.
+
+    Parameters
+    ----------
+    x : array_like
+        A Tensor, an array of any backend, a list or a number.
+
+    Examples
+    --------
+    >>> asnumpy(tensor([1.0, 2.0]))
+    array([1., 2.])
+    """
+    return to_host(x.data if isinstance(x, Tensor) else x)

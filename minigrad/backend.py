@@ -1,0 +1,238 @@
+"""Which array library computes: NumPy, or CuPy after ``use("cupy")``.
+
+This is the only file that imports an array library by name for the engine's arithmetic. Everything else writes
+``xp.exp(x)`` and gets the function of the backend that is active here and now. The choice is a context variable, so one
+thread can work on the GPU while another stays on the CPU.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+_SCALARS = (numpy.generic, float, int)
+
+
+class BackendError(RuntimeError):
+    """The backend that was asked for cannot be used here."""
+
+
+class MixedDevicesError(TypeError):
+    """One operation was given arrays of two array libraries."""
+
+
+@dataclass(frozen=True, eq=False)
+class Backend:
+    """An array library: its name, its namespace, its array type, and the way back to NumPy.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    module : Any
+        The namespace that `xp` reads from, with NumPy's names.
+    ndarray : type
+        The type of its arrays.
+    asnumpy : callable
+        Copies one of its arrays to the host as a NumPy array.
+    """
+
+    name: str
+    module: Any
+    ndarray: type
+    asnumpy: Callable[[Any], numpy.ndarray]
+
+    def own(self, value: Any) -> Any:
+        """Give the result of an operation as an array of this backend (reductions give NumPy scalars)."""
+        if isinstance(value, _SCALARS):
+            return self.module.asarray(value)
+        if not isinstance(value, self.ndarray):
+            raise MixedDevicesError(
+                f"the active backend is {self.name!r}, and the operation gave a {_library(value)} array. "
+                "Make every array under the same backend (see minigrad.use), or copy with minigrad.asnumpy."
+            )
+        return value
+
+    def operand(self, value: Any) -> Any:
+        """Check and convert what stands beside a Tensor in an operation: an array, a list, or a scalar."""
+        if isinstance(value, (self.ndarray, *_SCALARS)):
+            return refuse_masked(value)
+        if isinstance(value, list | tuple):
+            return self.module.asarray(value)
+        if value is None or isinstance(value, str | bytes) or not hasattr(value, "dtype"):
+            raise TypeError(
+                f"got a {type(value).__name__} where an array is needed. Pass an array, a Tensor, a list or a number."
+            )
+        raise MixedDevicesError(
+            f"a {_library(value)} array met a Tensor on the backend {self.name!r}. "
+            "Move it on purpose: minigrad.tensor(x) makes a Tensor on the active backend, minigrad.asnumpy(x) copies to the host."
+        )
+
+    def asarray(self, value: Any, dtype: Any = None) -> Any:
+        """Make an array of this backend out of a list, a scalar or an array; the one place where data changes device."""
+        refuse_masked(value)
+        if isinstance(value, numpy.ndarray) or not hasattr(value, "__cuda_array_interface__"):
+            return self.module.asarray(value, dtype=dtype)
+        if isinstance(value, self.ndarray):
+            return value if dtype is None else value.astype(dtype)
+        raise MixedDevicesError(
+            f"a {_library(value)} array was given to the backend {self.name!r}; copy it first with minigrad.asnumpy(x)."
+        )
+
+
+def refuse_masked(value: Any) -> Any:
+    """Return the value, unless it is a masked array, whose mask the arithmetic would silently drop."""
+    if isinstance(value, numpy.ma.MaskedArray):
+        raise TypeError("got a masked array, whose mask would be lost; fill it first: x.filled(0.0)")
+    return value
+
+
+def _library(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
+def _numpy() -> Backend:
+    return Backend("numpy", numpy, numpy.ndarray, numpy.asarray)
+
+
+def _cupy() -> Backend:
+    try:
+        import cupy
+    except ImportError as error:
+        raise BackendError(
+            "the backend 'cupy' needs the package CuPy, which is not installed. "
+            "Install it with: pip install 'minigrad-lectures[gpu]'"
+        ) from error
+    try:
+        devices = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise BackendError(f"CuPy is installed, but finds no usable GPU: {error}") from error
+    if not devices:
+        raise BackendError("CuPy is installed, but this machine has no CUDA GPU; use the backend 'numpy'.")
+    return Backend("cupy", cupy, cupy.ndarray, cupy.asnumpy)
+
+
+_loaders: dict[str, Callable[[], Backend]] = {"numpy": _numpy, "cupy": _cupy}
+_loaded: dict[str, Backend] = {}
+active: ContextVar[Backend | None] = ContextVar("minigrad_backend", default=None)
+
+
+def register(name: str, loader: Callable[[], Backend]) -> None:
+    """Make a backend known under a name, so that `use` finds it.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> register("also-numpy", lambda: Backend("also-numpy", numpy, numpy.ndarray, numpy.asarray))
+    >>> "also-numpy" in names()
+    True
+    """
+    _loaders[name] = loader
+    _loaded.pop(name, None)
+
+
+def names() -> list[str]:
+    """List the names that `use` accepts.
+
+    Examples
+    --------
+    >>> names()[:2]
+    ['numpy', 'cupy']
+    """
+    return list(_loaders)
+
+
+def load(name: str) -> Backend:
+    """Return the backend of that name.
+
+    Raises
+    ------
+    BackendError
+        If the name is unknown, the library is missing, or there is no GPU for it.
+
+    Examples
+    --------
+    >>> load("numpy").name
+    'numpy'
+    """
+    if name not in _loaders:
+        raise BackendError(f"unknown backend {name!r}; known: {', '.join(_loaders)}")
+    if name not in _loaded:
+        _loaded[name] = _loaders[name]()
+    return _loaded[name]
+
+
+def current() -> Backend:
+    """Return the active backend: the one of `use`, else of the variable MINIGRAD_BACKEND, else NumPy.
+
+    Examples
+    --------
+    >>> current().name
+    'numpy'
+    """
+    backend = active.get()
+    if backend is None:
+        backend = load(os.environ.get("MINIGRAD_BACKEND") or "numpy")
+        active.set(backend)
+    return backend
+
+
+class use:
+    """Choose the backend, for the rest of this thread or for a ``with`` block.
+
+    Parameters
+    ----------
+    name : str
+        ``"numpy"`` or ``"cupy"``.
+
+    Raises
+    ------
+    BackendError
+        If the name is unknown, CuPy is not installed, or there is no GPU.
+
+    Examples
+    --------
+    >>> with use("numpy"):
+    ...     current().name
+    'numpy'
+    """
+
+    def __init__(self, name: str) -> None:
+        self._token: Token[Backend | None] = active.set(load(name))
+
+    def __enter__(self) -> Backend:
+        return current()
+
+    def __exit__(self, *exception: object) -> None:
+        active.reset(self._token)
+
+
+class _ActiveNamespace:
+    """``xp.name`` is the active backend's ``name``."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr((active.get() or current()).module, name)
+
+
+xp: Any = _ActiveNamespace()
+
+
+def to_host(value: Any) -> numpy.ndarray:
+    """Copy an array of any backend to the host as a NumPy array.
+
+    Examples
+    --------
+    >>> to_host([1.0, 2.0])
+    array([1., 2.])
+    """
+    if isinstance(value, numpy.ndarray):
+        return value
+    for backend in (*_loaded.values(), current()):
+        if isinstance(value, backend.ndarray):
+            return backend.asnumpy(value)
+    return numpy.asarray(value)

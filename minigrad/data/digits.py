@@ -1,0 +1,41 @@
+"""The UCI handwritten digits: 1,797 real images of 8 by 8 pixels."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import numpy
+
+
+def digits(dtype: Any = "float32") -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Load the handwritten digits.
+
+    Each pixel counts the dark points of a 4 by 4 block of the scanned digit, from 0 to 16; here it is divided by 16.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of the images.
+
+    Returns
+    -------
+    x : array, shape (1797, 64)
+        The images, row by row, with values from 0 (paper) to 1 (ink).
+    y : integer array, shape (1797,)
+        The digits 0 to 9 that they show.
+
+    References
+    ----------
+    Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits (its test set). UCI Machine Learning
+    Repository, https://doi.org/10.24432/C50P49. Licence: Creative Commons Attribution 4.0 (CC BY 4.0).
+
+    Examples
+    --------
+    >>> x, y = digits()
+    >>> x.shape, float(x.min()), float(x.max())
+    ((1797, 64), 0.0, 1.0)
+    """
+    with resources.files(__package__).joinpath("digits.npz").open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
+        images, labels = stored["images"], stored["labels"]
+    return images.reshape(len(images), -1).astype(dtype) / numpy.asarray(16, dtype), labels.astype("int64")

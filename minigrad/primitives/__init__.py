@@ -1,0 +1,9 @@
+"""The table of primitives: every operation with a derivative, each declared once by its kind.
+
+Read `kinds` first; then `elementwise`, `linear`, `bilinear`, `selection` and `general` hold the entries.
+"""
+
+from minigrad.primitives import bilinear, elementwise, general, linear, selection
+from minigrad.primitives.kinds import TABLE
+
+__all__ = ["TABLE", "bilinear", "elementwise", "general", "linear", "selection"]

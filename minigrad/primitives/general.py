@@ -1,0 +1,189 @@
+"""Functions whose two rules are both written out: norms, the softmax family, and linear algebra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.backend import xp
+from minigrad.primitives.elementwise import exp, inverse_or_zero
+from minigrad.primitives.kinds import general, raw, zero
+from minigrad.primitives.linear import broadcast_to, restore_axes, sum
+
+# Norms and the softmax family, along one axis, several, or all
+
+
+def _norm(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+def _unit(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return x * inverse_or_zero(restore_axes(ans, x.shape, axis, keepdims))
+
+
+norm = general(
+    "norm",
+    push=(lambda t, ans, x, axis=None, keepdims=False: sum(t * _unit(ans, x, axis, keepdims), axis=axis, keepdims=keepdims),),
+    pull=(lambda g, ans, x, axis=None, keepdims=False: restore_axes(g, x.shape, axis, keepdims) * _unit(ans, x, axis, keepdims),),
+    forward=_norm,
+)
+
+
+def _logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    out = xp.log(total) + top
+    return out if keepdims else out.reshape(xp.sum(top, axis=axis).shape)
+
+
+def _shares(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return exp(x - restore_axes(ans, x.shape, axis, keepdims))
+
+
+logsumexp = general(
+    "logsumexp",
+    push=(lambda t, ans, x, axis=None, keepdims=False: sum(t * _shares(ans, x, axis, keepdims), axis=axis, keepdims=keepdims),),
+    pull=(lambda g, ans, x, axis=None, keepdims=False: restore_axes(g, x.shape, axis, keepdims) * _shares(ans, x, axis, keepdims),),
+    forward=_logsumexp,
+)
+
+
+def _softmax(x: Any, *, axis: int = -1) -> Any:
+    out = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    out /= xp.sum(out, axis=axis, keepdims=True)
+    return out
+
+
+def _log_softmax(x: Any, *, axis: int = -1) -> Any:
+    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+
+
+def _softmax_rule(t: Any, ans: Any, x: Any, axis: int = -1) -> Any:
+    """The Jacobian diag(p) - p p^T is symmetric, so one rule serves both sweeps."""
+    return ans * (t - sum(t * ans, axis=axis, keepdims=True))
+
+
+softmax = general("softmax", push=(_softmax_rule,), pull=(_softmax_rule,), forward=_softmax)
+log_softmax = general(
+    "log_softmax",
+    push=(lambda t, ans, x, axis=-1: t - sum(t * exp(ans), axis=axis, keepdims=True),),
+    pull=(lambda g, ans, x, axis=-1: g - exp(ans) * sum(g, axis=axis, keepdims=True),),
+    forward=_log_softmax,
+)
+
+
+def _cross_entropy(logits: Any, labels: Any) -> Any:
+    picked = logits[xp.arange(logits.shape[0]), labels]
+    return _logsumexp(logits, axis=-1) - picked
+
+
+def _softmax_minus_one_hot(logits: Any, labels: Any) -> Any:
+    one_hot = (xp.arange(logits.shape[-1]) == raw(labels)[:, None]).astype(logits.dtype)
+    return softmax(logits, axis=-1) - one_hot
+
+
+cross_entropy = general(
+    "cross_entropy",
+    push=(lambda t, ans, logits, labels: sum(t * _softmax_minus_one_hot(logits, labels), axis=-1),),
+    pull=(lambda g, ans, logits, labels: g[:, None] * _softmax_minus_one_hot(logits, labels),),
+    forward=_cross_entropy,
+)
+
+# The affine map x W^T + b of a fully connected layer, with W of shape (outputs, inputs)
+
+
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    out = x @ weight.T
+    out += bias
+    return out
+
+
+def _rows(x: Any) -> Any:
+    return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
+
+
+def _sum_of_rows(g: Any) -> Any:
+    rows = _rows(g)
+    return xp.ones(rows.shape[0], rows.dtype) @ rows  # a matrix product is faster than sum(axis=0)
+
+
+affine = general(
+    "affine",
+    push=(
+        lambda t, ans, x, weight, bias: t @ weight.T,
+        lambda t, ans, x, weight, bias: x @ t.T,
+        lambda t, ans, x, weight, bias: broadcast_to(t, shape=ans.shape),
+    ),
+    pull=(
+        lambda g, ans, x, weight, bias: g @ weight,
+        lambda g, ans, x, weight, bias: _rows(g).T @ _rows(x),
+        lambda g, ans, x, weight, bias: _sum_of_rows(g),
+    ),
+    forward=_affine,
+)
+
+# Linear algebra, on one matrix or a stack of them
+
+
+def _t(x: Any) -> Any:
+    return x.swapaxes(-1, -2)
+
+
+def _as_columns(x: Any, like: Any) -> Any:
+    """Write a right-hand side that is a vector as a matrix of one column."""
+    return x[..., None] if like.ndim == 1 else x
+
+
+inv = general(
+    "linalg.inv",
+    push=(lambda t, ans, x: -(ans @ t @ ans),),
+    pull=(lambda g, ans, x: -(_t(ans) @ g @ _t(ans)),),
+)
+det = general(
+    "linalg.det",
+    push=(lambda t, ans, x: ans * sum(t * _t(inv(x)), axis=(-2, -1)),),
+    pull=(lambda g, ans, x: (g * ans)[..., None, None] * _t(inv(x)),),
+)
+logabsdet = general(
+    "logabsdet",
+    push=(lambda t, ans, x: sum(t * _t(inv(x)), axis=(-2, -1)),),
+    pull=(lambda g, ans, x: g[..., None, None] * _t(inv(x)),),
+    forward=lambda x: xp.linalg.slogdet(x)[1],
+)
+signdet = zero("signdet", forward=lambda x: xp.linalg.slogdet(x)[0])
+solve = general(
+    "linalg.solve",
+    push=(
+        lambda t, ans, a, b: -solve(a, (t @ _as_columns(ans, b)).reshape(ans.shape)),
+        lambda t, ans, a, b: solve(a, t),
+    ),
+    pull=(
+        lambda g, ans, a, b: -(_as_columns(solve(_t(a), g), b) @ _t(_as_columns(ans, b))),
+        lambda g, ans, a, b: solve(_t(a), g),
+    ),
+)
+
+
+def _lower_half(x: Any) -> Any:
+    """The lower triangle with the diagonal halved: the derivative of L given that of L L^T, in the basis of L."""
+    n = x.shape[-1]
+    return x * (xp.tri(n, dtype=x.dtype) - 0.5 * xp.eye(n, dtype=x.dtype))
+
+
+def _symmetric(x: Any) -> Any:
+    return 0.5 * (x + _t(x))
+
+
+def _cholesky_pull(g: Any, ans: Any, x: Any) -> Any:
+    back = inv(ans)
+    return _symmetric(_t(back) @ _lower_half(_t(ans) @ g) @ back)
+
+
+# A covariance matrix is symmetric, so the derivative is that of the symmetric part of the argument.
+cholesky = general(
+    "linalg.cholesky",
+    push=(lambda t, ans, x: ans @ _lower_half(inv(ans) @ _symmetric(t) @ _t(inv(ans))),),
+    pull=(_cholesky_pull,),
+    forward=lambda x: xp.linalg.cholesky(_symmetric(x)),
+)

@@ -1,0 +1,403 @@
+"""One tape, two sweeps: the whole of automatic differentiation, in the order in which one explains it.
+
+1. A `Node` is the result of one operation. It keeps the primitive, the inputs and the nodes they came from.
+2. A `Primitive` is an operation with its two rules: how a tangent is pushed forward through it, and how a cotangent is
+   pulled back. Called on raw arrays it computes; called on nodes it also records.
+3. `tape_of` lists the recorded nodes that lead to an output, in the order in which they were made.
+4. `push` walks the tape forwards and gives Jacobian-vector products; `pull` walks it backwards and gives
+   vector-Jacobian products.
+
+Higher orders need nothing more. A rule is written with the same primitives, so where an outer derivative is being
+recorded, the sweep runs the rules on nodes instead of arrays, and thereby records itself.
+
+Which derivative is being recorded is told by bits. Bit 0 belongs to ``Tensor.backward``; each open transform has a bit of
+its own. ``node.needs`` is the set of derivatives that this node takes part in; ``Mode.recording`` is the set that is
+being recorded now. A sweep for one bit follows only nodes that have it, which is also what keeps nested derivatives from
+being confused with each other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any, Self
+
+import numpy
+
+from minigrad.backend import active, current, xp
+
+Array = Any
+Rule = Callable[..., Any]
+
+
+class GraphError(RuntimeError):
+    """The recorded graph cannot be used the way that was asked for."""
+
+
+class ShapeError(ValueError):
+    """The shapes of the arguments do not fit the operation."""
+
+
+class AnomalyError(FloatingPointError):
+    """An operation produced the first NaN or infinity."""
+
+
+class Mode:
+    """What the engine does with the operations it meets, in this thread at this moment."""
+
+    __slots__ = ("recording", "depth", "sites")
+
+    def __init__(self, recording: int = 1, depth: int = 0, sites: dict[int, str] | None = None) -> None:
+        self.recording = recording
+        self.depth = depth
+        self.sites = sites
+
+
+mode: ContextVar[Mode] = ContextVar("minigrad_mode", default=Mode())  # noqa: B039 (a Mode is never changed)
+
+
+class switched:
+    """Change the mode for a ``with`` block."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.changes = changes
+
+    def __enter__(self) -> Mode:
+        now = mode.get()
+        fields = {"recording": now.recording, "depth": now.depth, "sites": now.sites} | self.changes
+        self._token = mode.set(Mode(**fields))
+        return mode.get()
+
+    def __exit__(self, *exception: object) -> None:
+        mode.reset(self._token)
+
+
+class Node:
+    """The result of one recorded operation, or a leaf: an input that has no history.
+
+    Attributes
+    ----------
+    data : array
+        The value.
+    needs : int
+        The set of derivatives it takes part in, one bit each.
+    primitive : Primitive or None
+        The operation that made it; None for a leaf.
+    inputs : tuple
+        The raw arguments of the operation.
+    parents : tuple
+        For each argument the node it came from, or None for a constant. None altogether once the graph is freed.
+    params : dict
+        The operation's settings, such as ``axis``.
+    serial : int
+        Its place in the order of creation; parents always have smaller numbers.
+    """
+
+    __slots__ = ("data", "needs", "primitive", "inputs", "parents", "params", "serial", "grad", "__weakref__")
+
+    data: Array
+    needs: int
+    primitive: Primitive | None
+    inputs: tuple[Any, ...] | list[Any]
+    parents: tuple[Node | None, ...] | list[Node | None] | None
+    params: dict[str, Any]
+    serial: int
+    grad: Self | None
+
+
+NO_PARAMS: dict[str, Any] = {}
+serials = itertools.count()
+make_node: Callable[[], Any] = Node  # tensor.py puts Tensor here
+
+
+def leaf(data: Array, needs: int) -> Any:
+    """Make a node without a history."""
+    node = make_node()
+    node.data = data
+    node.needs = needs
+    node.primitive = None
+    node.inputs = node.parents = ()
+    node.params = NO_PARAMS
+    node.serial = next(serials)
+    node.grad = None
+    return node
+
+
+class Primitive:
+    """An operation, and its derivative in both directions.
+
+    Parameters
+    ----------
+    name : str
+        Its name; if no forward function is given, the array library's function of that name computes it.
+    kind : str
+        How its derivative was declared: elementwise, linear, bilinear, selection, general or zero.
+    push : sequence of callables
+        ``push[i](t, ans, *args, **params)`` is the tangent of the answer when argument i moves along ``t``.
+    pull : sequence of callables
+        ``pull[i](g, ans, *args, **params)`` is the cotangent of argument i, up to broadcasting.
+    forward : callable, optional
+        Computes the answer from raw arrays.
+    """
+
+    def __init__(self, name: str, kind: str, push: Any, pull: Any, forward: Callable[..., Array] | None = None) -> None:
+        self.name = name
+        self.kind = kind
+        self.push = push
+        self.pull = pull
+        self.forward = forward
+        self.forwards: dict[Any, Callable[..., Array]] = {}
+        self.__doc__ = f"{name}, a primitive of kind {kind!r}."
+
+    def forward_on(self, backend: Any) -> Callable[..., Array]:
+        """Return the function that computes this operation on a backend."""
+        function = self.forwards.get(backend)
+        if function is None:
+            function = self.forward
+            if function is None:
+                function = backend.module
+                for part in self.name.split("."):
+                    function = getattr(function, part)
+            self.forwards[backend] = function
+        return function
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        for argument in args:
+            if isinstance(argument, Node):
+                return record(self, args, params)
+        return self.forward_on(active.get() or current())(*args, **params)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}: {self.kind}>"
+
+
+def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS) -> Any:
+    """Run an operation of which at least one argument is a node, and keep what the sweeps need."""
+    now = mode.get()
+    backend = active.get() or current()
+    array = backend.ndarray
+    needs = 0
+    inputs: list[Any] = []
+    parents: list[Node | None] = []
+    for argument in args:
+        if isinstance(argument, Node):
+            inputs.append(argument.data)
+            if argument.needs:
+                needs |= argument.needs
+                parents.append(argument)
+            else:
+                parents.append(None)
+        else:
+            kind = type(argument)
+            inputs.append(argument if kind is array or kind is float or kind is int else backend.operand(argument))
+            parents.append(None)
+    try:
+        out = (primitive.forwards.get(backend) or primitive.forward_on(backend))(*inputs, **params)
+    except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+        raise explained(primitive, inputs, error) from None
+    if type(out) is not array:
+        out = backend.own(out)
+    node = make_node()
+    node.data = out
+    node.serial = next(serials)
+    node.grad = None
+    node.needs = needs = needs & now.recording
+    if needs:
+        node.primitive = primitive
+        node.inputs = inputs
+        node.parents = parents
+        node.params = params
+    else:
+        node.primitive = None
+        node.inputs = node.parents = ()
+        node.params = NO_PARAMS
+    if now.sites is not None:
+        watch(node, primitive, now.sites)
+    return node
+
+
+def explained(primitive: Primitive, inputs: Iterable[Any], error: Exception) -> Exception:
+    """Rewrite an array library's error so that it names the operation and the shapes."""
+    shapes = ", ".join(str(getattr(x, "shape", x)) for x in inputs)
+    text = f"{primitive.name} of shapes {shapes}: {error}"
+    if isinstance(error, numpy.linalg.LinAlgError):
+        return numpy.linalg.LinAlgError(text)
+    if isinstance(error, IndexError | TypeError | ZeroDivisionError):
+        return type(error)(text) if type(error) in (IndexError, ZeroDivisionError) else TypeError(text)
+    if "broadcast" in str(error) and primitive.kind == "elementwise":
+        text += ". Shapes are compared from the right; each pair of sizes must be equal, or one of them 1."
+    return ShapeError(text)
+
+
+def tape_of(roots: Iterable[Node], bit: int) -> list[Node]:
+    """List the recorded operations that lead to the roots and take part in derivative `bit`, oldest first."""
+    waiting = [root for root in roots if root.needs & bit]
+    seen = set(waiting)
+    tape = []
+    while waiting:
+        node = waiting.pop()
+        if node.parents is None:
+            raise GraphError(
+                "this graph was freed by an earlier backward pass. Pass retain_graph=True to that backward call, "
+                "or compute the result again."
+            )
+        inner = False
+        for parent in node.parents:
+            if parent is not None and parent.needs & bit:
+                inner = True
+                if parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+        if inner:
+            tape.append(node)
+    tape.sort(key=_serial)
+    return tape
+
+
+def _serial(node: Node) -> int:
+    return node.serial
+
+
+def push(tape: Iterable[Node], tangents: dict[int, Any], bit: int) -> None:
+    """Walk the tape forwards and fill `tangents`, which holds those of the leaves by serial number.
+
+    Parameters
+    ----------
+    tape : iterable of Node
+        In order of creation.
+    tangents : dict
+        From serial number to tangent; every node that a tangent reaches is added.
+    bit : int
+        The derivative that the tape was recorded for.
+    """
+    keep = mode.get().recording
+    sites = mode.get().sites
+    for node in tape:
+        total = None
+        args, answer = as_seen(node, keep) if node.needs & keep else (node.inputs, node.data)
+        for i, parent in enumerate(node.parents or ()):
+            if parent is None or not parent.needs & bit:
+                continue
+            tangent = tangents.get(parent.serial)
+            if tangent is None:
+                continue
+            term = node.primitive.push[i](tangent, answer, *args, **node.params)  # type: ignore[union-attr]
+            total = term if total is None else total + term
+        if total is None:
+            continue
+        if total.shape != node.data.shape:
+            total = total.broadcast_to(node.data.shape) if isinstance(total, Node) else xp.broadcast_to(total, node.data.shape)
+        if sites is not None:
+            check_sweep(total, node, "forward", sites)
+        tangents[node.serial] = total
+
+
+def pull(tape: list[Node], cotangents: dict[int, Any], bit: int, consume: bool = False) -> None:
+    """Walk the tape backwards and leave in `cotangents` those of the leaves, by serial number.
+
+    Parameters
+    ----------
+    tape : list of Node
+        In order of creation; emptied if `consume`.
+    cotangents : dict
+        From serial number to cotangent; holds those of the roots at the start.
+    bit : int
+        The derivative that the tape was recorded for.
+    consume : bool
+        Free every node as soon as it is done, unless an outer derivative still needs it.
+    """
+    keep = mode.get().recording
+    sites = mode.get().sites
+    own: set[int] = set()
+    for node in drained(tape) if consume else reversed(tape):
+        g = cotangents.pop(node.serial, None)
+        if g is not None:
+            args, answer = as_seen(node, keep) if node.needs & keep else (node.inputs, node.data)
+            params = node.params
+            rules = node.primitive.pull  # type: ignore[union-attr]
+            for i, parent in enumerate(node.parents or ()):
+                if parent is None or not parent.needs & bit:
+                    continue
+                term = rules[i](g, answer, *args, **params) if params else rules[i](g, answer, *args)
+                data = parent.data
+                if term.shape != data.shape or term.dtype is not data.dtype:
+                    term = unbroadcast(term, data.shape, data.dtype)
+                if sites is not None:
+                    check_sweep(term, node, "backward", sites)
+                serial = parent.serial
+                known = cotangents.get(serial)
+                if known is None:
+                    cotangents[serial] = term
+                elif serial in own and type(known) is type(term):  # made by the sum below, so ours to change
+                    known += term
+                    cotangents[serial] = known
+                else:
+                    cotangents[serial] = known + term
+                    own.add(serial)
+        if consume and not node.needs & keep:
+            node.parents = None
+            node.inputs = ()
+
+
+def drained(tape: list[Node]) -> Iterator[Node]:
+    """Take the nodes off the end of the tape one by one, so that none outlives its turn."""
+    while tape:
+        yield tape.pop()
+
+
+def as_seen(node: Node, keep: int) -> tuple[Any, Any]:
+    """Give a rule its arguments as nodes where a derivative in `keep` is being recorded, and raw elsewhere."""
+    pairs = zip(node.parents or (), node.inputs, strict=True)
+    return [x if parent is None or not parent.needs & keep else parent for parent, x in pairs], node
+
+
+def unbroadcast(cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Undo broadcasting and promotion: sum over the axes that were stretched, and return to the argument's dtype.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> unbroadcast(numpy.ones((4, 3)), (3,), numpy.dtype("float32"))
+    array([4., 4., 4.], dtype=float32)
+    """
+    extra = len(cotangent.shape) - len(shape)
+    if extra > 0:
+        cotangent = cotangent.sum(axis=tuple(range(extra)))
+    stretched = tuple(i for i, (n, m) in enumerate(zip(shape, cotangent.shape, strict=False)) if n == 1 and m != 1)
+    if stretched:
+        cotangent = cotangent.sum(axis=stretched, keepdims=True)
+    return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
+
+
+def watch(node: Node, primitive: Primitive, sites: dict[int, str]) -> None:
+    """Under `detect_anomaly`: remember who called, and stop at the first NaN or infinity."""
+    sites[node.serial] = calling_line()
+    if node.data.dtype.kind == "f" and not bool(xp.isfinite(node.data).all()):
+        raise AnomalyError(f"{primitive.name} produced {_what(node.data)}, called at {sites[node.serial]}")
+
+
+def check_sweep(value: Any, node: Node, direction: str, sites: dict[int, str]) -> None:
+    """Under `detect_anomaly`: stop where a derivative first becomes NaN or infinite."""
+    data = value.data if isinstance(value, Node) else value
+    if not bool(xp.isfinite(data).all()):
+        site = sites.get(node.serial, "a line outside detect_anomaly()")
+        name = node.primitive.name if node.primitive else "a leaf"
+        raise AnomalyError(f"the {direction} sweep through {name} produced {_what(data)}; {name} was called at {site}")
+
+
+def _what(data: Array) -> str:
+    return "NaN" if bool(xp.isnan(data).any()) else "an infinite value"
+
+
+def calling_line() -> str:
+    """Say which line outside the engine is being run: ``file:line: its text``."""
+    import linecache
+
+    frame: Any = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("minigrad."):
+        frame = frame.f_back
+    name, line = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(name, line).strip()
+    return f"{name}:{line}: {text}" if text else f"{name}:{line}"

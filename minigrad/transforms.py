@@ -1,0 +1,522 @@
+"""Derivatives of plain functions: `grad`, `vjp`, `jvp`, `linearize`, and what is made of them.
+
+All of them stand on `linearize`: it runs the function once, recording, and hands back the value and the two sweeps.
+
+They take and give plain arrays, Python numbers, or nested tuples, lists and dicts of them; inside the function those are
+Tensors. They nest to any depth and in any mixture. Called inside another transform, or on a Tensor, they give Tensors
+where an outer derivative flows through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from minigrad import tape
+from minigrad.backend import current, xp
+from minigrad.containers import flatten, same_structure
+from minigrad.primitives.elementwise import positive
+from minigrad.tape import Node, ShapeError, mode, switched, tape_of
+from minigrad.tensor import Tensor, require_float
+
+Function = Callable[..., Any]
+
+
+class Linearization:
+    """The derivative of a function at one point, as a linear map that can be applied in both directions, any number of times.
+
+    `linearize` makes it. The function is not run again.
+
+    Methods
+    -------
+    push(*tangents)
+        The Jacobian times the tangents.
+    pull(cotangent)
+        The transposed Jacobian times the cotangent, a tuple with one part per primal.
+    """
+
+    def __init__(self, function: Function, primals: tuple[Any, ...]) -> None:
+        outer = mode.get()
+        self._bit = 1 << (outer.depth + 1)
+        self._primals = primals
+        flat, self._rebuild_in = flatten(primals)
+        self._inputs = [_watched(x, self._bit) for x in flat]
+        with switched(recording=outer.recording | self._bit, depth=outer.depth + 1):
+            value = function(*self._rebuild_in(self._inputs))
+        self._value = value
+        outputs, self._rebuild_out = flatten(value)
+        self._outputs = [_as_output(x) for x in outputs]
+        self._tape: list[Node] | None = None
+
+    @property
+    def out(self) -> Any:
+        """The value of the function."""
+        return self._rebuild_out(_handed_out(x) for x in self._outputs)
+
+    def push(self, *tangents: Any) -> Any:
+        """Push tangents forward: the directional derivative, of the value's structure.
+
+        Parameters
+        ----------
+        *tangents : arrays or containers
+            One per primal, of its shape.
+
+        Raises
+        ------
+        ShapeError
+            If a tangent does not have its primal's shape.
+        """
+        moved = _matching(tangents, self._primals, self._inputs, "tangent", "primal")
+        known = {node.serial: t for node, t in zip(self._inputs, moved, strict=True)}
+        tape.push(self._nodes(), known, self._bit)
+        return self._rebuild_out(
+            _finished(known.get(x.serial), x, moved) if isinstance(x, Node) else _zeros(x) for x in self._outputs
+        )
+
+    def pull(self, cotangent: Any) -> tuple[Any, ...]:
+        """Pull a cotangent back, to one part per primal.
+
+        Parameters
+        ----------
+        cotangent : array or container
+            Of the value's shape and structure.
+
+        Raises
+        ------
+        ShapeError
+            If the cotangent does not have the value's shape.
+        """
+        return self._pulled(cotangent, self._nodes(), consume=False)
+
+    def pull_once(self, cotangent: Any) -> tuple[Any, ...]:
+        """Pull a cotangent back and free the graph on the way, for when no second sweep is wanted."""
+        nodes, self._tape = self._nodes(), None
+        return self._pulled(cotangent, nodes, consume=True)
+
+    def _pulled(self, cotangent: Any, nodes: list[Node], consume: bool) -> tuple[Any, ...]:
+        seeds = _matching(cotangent, self._value, self._outputs, "cotangent", "value")
+        known: dict[int, Any] = {}
+        for x, seed in zip(self._outputs, seeds, strict=True):
+            if isinstance(x, Node) and x.needs & self._bit:
+                known[x.serial] = known[x.serial] + seed if x.serial in known else seed
+        tape.pull(nodes, known, self._bit, consume)
+        pulled = [_finished(known.get(x.serial), x, seeds) for x in self._inputs]
+        return self._rebuild_in(_once(pulled))
+
+    def _nodes(self) -> list[Node]:
+        if self._tape is None:
+            self._tape = tape_of([x for x in self._outputs if isinstance(x, Node)], self._bit)
+        return self._tape
+
+
+def linearize(f: Function, *primals: Any) -> tuple[Any, Linearization]:
+    """Run a function once, and give its value and its derivative as a reusable linear map.
+
+    ``out = f(*primals)``; ``lin.push(*tangents)`` is J t and ``lin.pull(cotangent)`` is Jᵀ g, with J the Jacobian at the
+    primals. Each costs one sweep, which is what a Krylov solver wants.
+
+    Parameters
+    ----------
+    f : callable
+        From arrays to an array or a container of arrays.
+    *primals : arrays or containers
+        Where to differentiate.
+
+    Returns
+    -------
+    out : array or container
+        The value.
+    lin : Linearization
+        With the methods `push` and `pull`.
+
+    Raises
+    ------
+    TypeError
+        If a primal is not floating-point.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> out, lin = linearize(np.sin, np.array([0.0, np.pi]))
+    >>> lin.push(np.array([1.0, 1.0]))
+    array([ 1., -1.])
+    >>> lin.pull(np.array([2.0, 3.0]))[0]
+    array([ 2., -3.])
+    """
+    linearization = Linearization(f, primals)
+    return linearization.out, linearization
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Give the value of a function, and the map that pulls cotangents back: g ↦ Jᵀ g.
+
+    Parameters
+    ----------
+    f : callable
+        From arrays to an array or a container of arrays.
+    *primals : arrays or containers
+        Where to differentiate.
+
+    Returns
+    -------
+    out : array or container
+        The value.
+    pull : callable
+        From a cotangent to a tuple, one part per primal. Can be called any number of times.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> out, pull = vjp(lambda x, y: x * y, 2.0, 5.0)
+    >>> pull(1.0)
+    (np.float64(5.0), np.float64(2.0))
+    """
+    out, linearization = linearize(f, *primals)
+    return out, linearization.pull
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Give the value of a function and its directional derivative J t.
+
+    Parameters
+    ----------
+    f : callable
+        From arrays to an array or a container of arrays.
+    primals : sequence
+        The arguments of f.
+    tangents : sequence
+        The direction: one tangent per primal, of its shape.
+
+    Returns
+    -------
+    out, tangent_out : array or container
+        Value and derivative, of the same structure.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one tangent per primal, of its shape.
+
+    Examples
+    --------
+    >>> jvp(lambda x: x**3, (2.0,), (1.0,))
+    (np.float64(8.0), np.float64(12.0))
+    """
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TypeError("jvp takes its primals and tangents as tuples: jvp(f, (x,), (t,))")
+    out, linearization = linearize(f, *primals)
+    return out, linearization.push(*tangents)
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Turn a scalar function into one that gives its value and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Its value is one number.
+    argnums : int or sequence of int
+        Which positional arguments to differentiate; a sequence gives a tuple of gradients.
+
+    Returns
+    -------
+    callable
+        With the arguments of f, giving ``(value, gradient)``.
+
+    Raises
+    ------
+    ShapeError
+        When called, if f's value is not one number.
+    TypeError
+        When called, if a differentiated argument is not floating-point.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> value_and_grad(lambda w, x: np.dot(w, x))(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    (np.float64(11.0), array([3., 4.]))
+    """
+    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        for i in chosen:
+            if not -len(args) <= i < len(args):
+                raise TypeError(f"argnums={argnums} asks for argument {i}, and the call has {len(args)} positional arguments")
+        places = [i % len(args) for i in chosen]
+
+        def of_chosen(*primals: Any) -> Any:
+            full = list(args)
+            for i, primal in zip(places, primals, strict=True):
+                full[i] = primal
+            return f(*full, **kwargs)
+
+        linearization = Linearization(of_chosen, tuple(args[i] for i in places))
+        out = linearization.out
+        shape = getattr(out, "shape", None)
+        if shape is None or any(n != 1 for n in shape):
+            what = f"shape {shape}" if shape is not None else f"a {type(out).__name__}"
+            raise ShapeError(
+                f"the gradient is that of one number, and the function returned {what}. "
+                "Reduce it, for example with np.sum, or use jacobian or vjp."
+            )
+        gradients = linearization.pull_once(xp.ones(shape, out.dtype))
+        return out, gradients[0] if isinstance(argnums, int) else gradients
+
+    return value_and_gradient
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Turn a scalar function into its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Its value is one number.
+    argnums : int or sequence of int
+        Which positional arguments to differentiate; a sequence gives a tuple of gradients.
+
+    Returns
+    -------
+    callable
+        With the arguments of f, giving the gradient, of the structure of the argument.
+
+    Raises
+    ------
+    ShapeError
+        When called, if f's value is not one number.
+    TypeError
+        When called, if a differentiated argument is not floating-point.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> grad(np.tanh)(0.0)
+    np.float64(1.0)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    np.float64(12.0)
+    """
+    both = value_and_grad(f, argnums)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def hvp(f: Function, x: Any, v: Any) -> Any:
+    """Multiply the Hessian of a scalar function by a vector without forming it: H v.
+
+    Forward over reverse: the gradient is linearized once and v is pushed through it. For many products at one point,
+    ``out, lin = linearize(grad(f), x)`` and ``lin.push(v)`` run the function only once.
+
+    Parameters
+    ----------
+    f : callable
+        Its value is one number.
+    x : array or container
+        Where.
+    v : array or container
+        The vector, of x's shape.
+
+    Returns
+    -------
+    array or container
+        Of x's shape.
+
+    References
+    ----------
+    Ledger: dl10-hvp-derivation.
+
+    Pearlmutter, B. A. (1994). Fast exact multiplication by the Hessian. Neural Computation 6(1), 147-160.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    return jvp(grad(f), (x,), (v,))[1]
+
+
+def ggnvp(model: Function, loss: Function, x: Any, v: Any) -> Any:
+    """Multiply the generalised Gauss-Newton matrix of ``loss(model(x))`` by a vector: Jᵀ H_loss J v.
+
+    Push v through the model, multiply by the curvature of the loss at its output, and pull the result back.
+
+    Parameters
+    ----------
+    model : callable
+        From parameters to outputs.
+    loss : callable
+        From outputs to one number; convex for a positive semi-definite matrix.
+    x, v : array or container
+        Parameters and vector, of the same structure.
+
+    Returns
+    -------
+    array or container
+        Of x's shape.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> ggnvp(lambda x: x**2, lambda z: np.sum(z**2), np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    array([ 8., 72.])
+    """
+    out, linearization = linearize(model, x)
+    return linearization.pull(hvp(loss, out, linearization.push(v)))[0]
+
+
+def jacobian(f: Function) -> Function:
+    """Turn a function of one array into its Jacobian, of shape ``out.shape + x.shape``.
+
+    Columns are pushed or rows pulled, whichever are fewer.
+
+    Parameters
+    ----------
+    f : callable
+        From an array to an array.
+
+    Returns
+    -------
+    callable
+        From x to the Jacobian.
+
+    Raises
+    ------
+    TypeError
+        When called, if x or f's value is a container; take the parts one by one.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> jacobian(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
+    array([[3., 0., 1.],
+           [0., 3., 2.]])
+    """
+
+    def jacobian_of_f(x: Any) -> Any:
+        out, linearization = linearize(f, x)
+        for value, what in ((x, "argument"), (out, "value")):
+            if isinstance(value, dict | tuple | list):
+                raise TypeError(f"jacobian takes a function from one array to one array; its {what} is a {type(value).__name__}")
+        from minigrad.numpy import stack
+
+        point = linearization._inputs[0].data
+        shape, size = tuple(out.shape) + tuple(point.shape), out.size
+        if not size or not point.size:
+            return xp.zeros(shape, point.dtype)
+        if point.size < size:
+            columns = [linearization.push(unit) for unit in _units(point)]
+            return stack(columns, axis=-1).reshape(shape)
+        return stack([linearization.pull(unit)[0] for unit in _units(out)]).reshape(shape)
+
+    return jacobian_of_f
+
+
+def hessian(f: Function) -> Function:
+    """Turn a scalar function of one array into its Hessian, of shape ``x.shape + x.shape``.
+
+    Parameters
+    ----------
+    f : callable
+        Its value is one number.
+
+    Returns
+    -------
+    callable
+        From x to the matrix of second derivatives.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    return jacobian(grad(f))
+
+
+def _units(like: Any) -> list[Any]:
+    eye = xp.eye(like.size, dtype=like.dtype)
+    return [row.reshape(like.shape) for row in eye]
+
+
+def _watched(x: Any, bit: int) -> Any:
+    """Make a fresh node for an input, so that only what f does to *this* argument is differentiated."""
+    if isinstance(x, Tensor):
+        require_float(x.data)
+        if x.needs & mode.get().recording:
+            alias = positive(x)
+            alias.needs |= bit
+            return alias
+        return tape.leaf(x.data, bit)
+    data = current().asarray(x)
+    if data.dtype.kind not in "f":
+        require_float(data)
+    node = tape.leaf(data, bit)
+    return node
+
+
+def _as_output(x: Any) -> Any:
+    if isinstance(x, Node):
+        return x
+    if isinstance(x, str | bytes) or x is None:
+        raise TypeError(f"the function returned {x!r}; it must return an array, a number, or a container of them")
+    return current().asarray(x)
+
+
+def _handed_out(x: Any) -> Any:
+    """Give a result to the outside: a plain array, unless a derivative that is still open flows through it."""
+    recording = mode.get().recording
+    if isinstance(x, Node):
+        return positive(x) if x.needs & recording else scalar(x.data)
+    return scalar(x)
+
+
+def scalar(x: Any) -> Any:
+    """Give a host array without axes as a NumPy scalar, which prints and compares as a number."""
+    return x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
+
+
+def _zeros(x: Any) -> Any:
+    return scalar(xp.zeros_like(x.data if isinstance(x, Node) else x))
+
+
+def _finished(derivative: Any, node: Node, given: list[Any]) -> Any:
+    """Give a derivative to the outside: zeros where none arrived, and a copy where the caller could reach it otherwise."""
+    if derivative is None:
+        return _zeros(node)
+    if isinstance(derivative, Node):
+        return derivative if derivative.needs else scalar(derivative.data)
+    if not isinstance(derivative, current().ndarray):
+        return scalar(current().own(derivative))
+    shared = derivative.base is not None or any(derivative is x for x in given)
+    return scalar(derivative.copy() if shared else derivative)
+
+
+def _once(arrays: list[Any]) -> list[Any]:
+    """Copy an array that stands in the list twice, so that changing one gradient never changes another."""
+    seen: set[int] = set()
+    distinct = []
+    for x in arrays:
+        distinct.append(x.copy() if id(x) in seen and not isinstance(x, Node) else x)
+        seen.add(id(x))
+    return distinct
+
+
+def _matching(given: Any, like: Any, nodes: list[Any], what: str, whose: str) -> list[Any]:
+    """Check that a tangent or cotangent has the structure and shapes of what it belongs to; convert to its dtype."""
+    if not same_structure(like, given):
+        raise ShapeError(f"the {what} must be a container like the {whose}, with one array for each of its arrays")
+    leaves, _ = flatten(given)
+    matched = []
+    for x, node in zip(leaves, nodes, strict=True):
+        data = node.data if isinstance(node, Node) else node
+        value = x if isinstance(x, Node) else current().asarray(x)
+        if tuple(value.shape) != tuple(data.shape):
+            raise ShapeError(f"the {what} has shape {tuple(value.shape)}, and the {whose} has shape {tuple(data.shape)}")
+        matched.append(value if value.dtype == data.dtype else value.astype(data.dtype))
+    return matched
