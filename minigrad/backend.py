@@ -70,16 +70,14 @@ class Backend:
             )
         raise MixedDevicesError(
             f"a {_library(value)} array met a Tensor on the backend {self.name!r}. "
-            "Move it on purpose: minigrad.tensor(x) makes a Tensor on the active backend, minigrad.asnumpy(x) copies to the host."
+            "Move it on purpose: minigrad.tensor(x) puts it on the active backend, minigrad.asnumpy(x) on the host."
         )
 
     def asarray(self, value: Any, dtype: Any = None) -> Any:
-        """Make an array of this backend out of a list, a scalar or an array; the one place where data changes device."""
+        """Make an array of this backend out of anything; this is the one place where data changes device."""
         refuse_masked(value)
-        if isinstance(value, numpy.ndarray) or not hasattr(value, "__cuda_array_interface__"):
+        if isinstance(value, self.ndarray) or not hasattr(value, "__cuda_array_interface__"):
             return self.module.asarray(value, dtype=dtype)
-        if isinstance(value, self.ndarray):
-            return value if dtype is None else value.astype(dtype)
         raise MixedDevicesError(
             f"a {_library(value)} array was given to the backend {self.name!r}; copy it first with minigrad.asnumpy(x)."
         )

@@ -1,8 +1,9 @@
 """NumPy's names, differentiable: ``import minigrad.numpy as np``.
 
 Functions with a derivative stand below: the primitives of the table as they are, then the compositions. Called on plain
-arrays they give plain arrays; called on a Tensor they record. Every other name is the array library's own, passed through:
-``np.pi``, ``np.arange``, ``np.random``. A function without a derivative that meets a Tensor says so in a clear error.
+arrays they give plain arrays; called on a Tensor they record. Every other name is the array library's own, passed
+through: ``np.pi``, ``np.arange``, ``np.random``. A function without a derivative that meets a Tensor says so in a clear
+error.
 
 Examples
 --------
@@ -296,7 +297,9 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     x, y = as_array(x), as_array(y)
     if isinstance(axes, int):
         axes = (range(x.ndim - axes, x.ndim), range(axes))
-    over_x, over_y = (axes_of((a,) if isinstance(a, int) else tuple(a), n.ndim) for a, n in zip(axes, (x, y), strict=True))
+    over_x, over_y = (
+        axes_of((a,) if isinstance(a, int) else tuple(a), n.ndim) for a, n in zip(axes, (x, y), strict=True)
+    )
     if [x.shape[i] for i in over_x] != [y.shape[i] for i in over_y]:
         raise ShapeError(f"tensordot cannot contract axes {over_x} of shape {x.shape} with axes {over_y} of {y.shape}")
     keep_x = [i for i in range(x.ndim) if i not in over_x]
@@ -310,7 +313,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sum products over repeated indices, as in NumPy, in the form with subscripts as text."""
     arrays = [as_array(x) for x in operands]
-    inputs, output = _explicit(subscripts.replace(" ", ""), [x.ndim for x in arrays])
+    inputs, output = _explicit(subscripts.replace(" ", ""), [x.shape for x in arrays])
     for i, x in enumerate(arrays):
         for letter in dict.fromkeys(inputs[i]):
             while inputs[i].count(letter) > 1:  # a letter twice in one array: take the diagonal
@@ -327,18 +330,18 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     return _einsum(*arrays, inputs=tuple(inputs), output=output)
 
 
-def _explicit(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
+def _explicit(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[list[str], str]:
     """Write subscripts with one letter per axis and an output, instead of ellipses and an implied output."""
     left, arrow, output = subscripts.partition("->")
     inputs = left.split(",")
-    if len(inputs) != len(ndims):
-        raise ShapeError(f"einsum {subscripts!r} names {len(inputs)} arrays, and {len(ndims)} are given")
+    if len(inputs) != len(shapes):
+        raise ShapeError(f"einsum {subscripts!r} names {len(inputs)} arrays, and {len(shapes)} are given")
     free = [chr(c) for c in range(ord("A"), ord("Z") + 1) if chr(c) not in subscripts]
     widest = 0
-    for i, (letters, ndim) in enumerate(zip(inputs, ndims, strict=True)):
-        extra = ndim - len(letters.replace("...", ""))
+    for i, (letters, shape) in enumerate(zip(inputs, shapes, strict=True)):
+        extra = len(shape) - len(letters.replace("...", ""))
         if extra < 0 or (extra and "..." not in letters):
-            raise ShapeError(f"einsum {subscripts!r}: the subscripts {letters!r} do not fit an array of {ndim} axes")
+            raise ShapeError(f"einsum {subscripts!r}: the subscripts {letters!r} do not fit an array of shape {shape}")
         inputs[i] = letters.replace("...", "".join(free[:extra][::-1]))
         widest = builtins.max(widest, extra)
     ellipsis = "".join(free[:widest][::-1])
@@ -365,7 +368,9 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
 def reshape(x: Any, shape: Any, order: str = "C") -> Any:
     """Give the same elements, row by row, another shape."""
     if order != "C":
-        raise ValueError(f"reshape reads row by row (order='C'); got order={order!r}. Transpose first for another order.")
+        raise ValueError(
+            f"reshape reads row by row (order='C'); got order={order!r}. Transpose first for another order."
+        )
     return linear.reshape(as_array(x), shape=shape)
 
 
@@ -438,7 +443,8 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     ranks = {x.ndim for x in parts}
     if len(ranks) > 1 or ranks == {0}:
         raise ShapeError(
-            f"concatenate needs arrays with the same number of axes, at least one; got shapes {', '.join(str(x.shape) for x in parts)}"
+            "concatenate needs arrays with the same number of axes, at least one; "
+            f"got shapes {', '.join(str(x.shape) for x in parts)}"
         )
     return linear.concatenate(*parts, axis=axes_of(axis or 0, parts[0].ndim)[0])
 
@@ -541,7 +547,7 @@ def flip(x: Any, axis: Any = None) -> Any:
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
-    """Put elements around an array: a constant, or copies of its own in NumPy's modes edge, reflect, symmetric, wrap."""
+    """Put elements around an array: a constant, or copies of its own (edge, reflect, symmetric, wrap)."""
     x = as_array(x)
     width = numpy.broadcast_to(numpy.asarray(pad_width), (x.ndim, 2)).tolist()
     if mode == "constant":
@@ -661,7 +667,8 @@ def called_as_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: di
         )
     kwargs.pop("out", None)
     if method == "reduce" and ufunc in (numpy.add, numpy.multiply, numpy.maximum, numpy.minimum):
-        reduction = {"add": sum, "multiply": prod, "maximum": max, "minimum": min}[ufunc.__name__]
+        reductions: dict[str, Any] = {"add": sum, "multiply": prod, "maximum": max, "minimum": min}
+        reduction = reductions[ufunc.__name__]
         return reduction(*inputs, axis=kwargs.pop("axis", 0), **kwargs)
     function = globals().get(ufunc.__name__)
     if method != "__call__" or kwargs or function is None:
@@ -678,7 +685,7 @@ def any_given(out: Any) -> bool:
 def called_as_function(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Answer ``numpy.sum(tensor)``: the entry behind ``Tensor.__array_function__``."""
     place = vars(linalg) if getattr(function, "__module__", "") == "numpy.linalg" else globals()
-    own = place.get(function.__name__)
+    own: Any = place.get(function.__name__)
     if own is None or not callable(own):
         raise _no_derivative(function.__name__)
     return own(*args, **kwargs)

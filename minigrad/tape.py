@@ -10,10 +10,10 @@
 Higher orders need nothing more. A rule is written with the same primitives, so where an outer derivative is being
 recorded, the sweep runs the rules on nodes instead of arrays, and thereby records itself.
 
-Which derivative is being recorded is told by bits. Bit 0 belongs to ``Tensor.backward``; each open transform has a bit of
-its own. ``node.needs`` is the set of derivatives that this node takes part in; ``Mode.recording`` is the set that is
-being recorded now. A sweep for one bit follows only nodes that have it, which is also what keeps nested derivatives from
-being confused with each other.
+Which derivative is being recorded is told by bits. Bit 0 belongs to ``Tensor.backward``; each open transform has a bit
+of its own. ``node.needs`` is the set of derivatives that this node takes part in; ``Mode.recording`` is the set that is
+being recorded now. A sweep for one bit follows only nodes that have it, which is also what keeps nested derivatives
+from being confused with each other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy
 
@@ -106,6 +106,10 @@ class Node:
     serial: int
     grad: Self | None
 
+    if TYPE_CHECKING:  # the names that a Tensor shares with an array
+
+        def __getattr__(self, name: str) -> Any: ...
+
 
 NO_PARAMS: dict[str, Any] = {}
 serials = itertools.count()
@@ -164,6 +168,7 @@ class Primitive:
         return function
 
     def __call__(self, *args: Any, **params: Any) -> Any:
+        """Compute the operation, and record it if an argument is a node."""
         for argument in args:
             if isinstance(argument, Node):
                 return record(self, args, params)
@@ -288,7 +293,11 @@ def push(tape: Iterable[Node], tangents: dict[int, Any], bit: int) -> None:
         if total is None:
             continue
         if total.shape != node.data.shape:
-            total = total.broadcast_to(node.data.shape) if isinstance(total, Node) else xp.broadcast_to(total, node.data.shape)
+            total = (
+                total.broadcast_to(node.data.shape)
+                if isinstance(total, Node)
+                else xp.broadcast_to(total, node.data.shape)
+            )
         if sites is not None:
             check_sweep(total, node, "forward", sites)
         tangents[node.serial] = total

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import TracebackType
+from typing import Any, NoReturn
 
 import numpy
+from numpy import ndarray
 
 from minigrad import tape
 from minigrad.backend import current, to_host
@@ -96,7 +98,7 @@ class Tensor(Node):
         """The type of its elements."""
         return self.data.dtype
 
-    def numpy(self) -> numpy.ndarray:
+    def numpy(self) -> ndarray:
         """Give its value as a NumPy array on the host."""
         return to_host(self.data)
 
@@ -112,9 +114,7 @@ class Tensor(Node):
         """Give a tensor with the same value that no derivative flows through."""
         return tape.leaf(self.data, 0)
 
-    def backward(
-        self, gradient: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None
-    ) -> None:
+    def backward(self, gradient: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None) -> None:
         """Compute the gradient of this tensor and add it to `grad` of every leaf that requires one.
 
         Parameters
@@ -123,7 +123,8 @@ class Tensor(Node):
             The cotangent to pull back, of this tensor's shape. May be left out for a scalar.
         create_graph : bool
             Record the sweep itself, so that the gradients can be differentiated again. The graph then holds the leaves
-            and their `grad` holds the graph; set ``x.grad = None`` when done, or use `minigrad.grad`, which keeps no cycle.
+            and their `grad` holds the graph; set ``x.grad = None`` when done, or use `minigrad.grad`, which makes no
+            such cycle.
         retain_graph : bool, optional
             Keep the graph for another backward pass. Defaults to `create_graph`.
 
@@ -275,15 +276,15 @@ class Tensor(Node):
     def _constant(self, what: str) -> Array:
         if self.needs & ~1:
             raise TypeError(
-                f"{what} of a value that is being differentiated would lose its derivative (math.sin(x) does this too). "
+                f"{what} of a value under differentiation would lose its derivative (math.sin(x) does this too). "
                 "Use the functions of minigrad.numpy; for a plain number on purpose, x.item()."
             )
         return self.data
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
         if self.needs:
             raise TypeError(
-                "this Tensor is being differentiated, and NumPy would turn it into a plain array and lose its derivative. "
+                "this Tensor is being differentiated; as a plain NumPy array it would lose its derivative. "
                 "Use the functions of minigrad.numpy (np.stack for a list of tensors); for its value, x.numpy()."
             )
         return numpy.array(to_host(self.data), dtype=dtype, copy=copy)
@@ -297,10 +298,6 @@ class Tensor(Node):
         from minigrad.numpy import called_as_function
 
         return called_as_function(function, args, kwargs)
-
-    if TYPE_CHECKING:  # NumPy's method names, put here by minigrad.numpy
-
-        def __getattr__(self, name: str) -> Any: ...
 
     def __copy__(self) -> Tensor:
         return e.positive(self)
@@ -340,7 +337,7 @@ class Tensor(Node):
         return linear.astype(self, dtype=numpy.dtype(dtype))
 
 
-tape.make_node = partial(object.__new__, Tensor)  # type: ignore[arg-type]
+tape.make_node = partial(object.__new__, Tensor)
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -366,7 +363,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     tensor([1., 2.], dtype=float32, requires_grad=True)
     """
     value = _numeric(data.data if isinstance(data, Tensor) else data, dtype)
-    return Tensor(value.copy() if value is data or isinstance(data, Tensor) or value.base is not None else value, requires_grad)
+    return Tensor(
+        value.copy() if value is data or isinstance(data, Tensor) or value.base is not None else value, requires_grad
+    )
 
 
 def _numeric(data: Any, dtype: Any = None) -> Array:
@@ -471,9 +470,11 @@ class detect_anomaly:
         self._switch = switched(sites={})
         self._switch.__enter__()
 
-    def __exit__(self, *exception: object) -> None:
-        self._switch.__exit__(*exception)
-        self._quiet.__exit__(*exception)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._switch.__exit__(kind, error, trace)
+        self._quiet.__exit__(kind, error, trace)
 
 
 __all__ = ["Mode", "Tensor", "detect_anomaly", "no_grad", "tensor"]

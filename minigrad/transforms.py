@@ -2,9 +2,9 @@
 
 All of them stand on `linearize`: it runs the function once, recording, and hands back the value and the two sweeps.
 
-They take and give plain arrays, Python numbers, or nested tuples, lists and dicts of them; inside the function those are
-Tensors. They nest to any depth and in any mixture. Called inside another transform, or on a Tensor, they give Tensors
-where an outer derivative flows through.
+They take and give plain arrays, Python numbers, or nested tuples, lists and dicts of them; inside the function those
+are Tensors. They nest to any depth and in any mixture. Called inside another transform, or on a Tensor, they give
+Tensors where an outer derivative flows through.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Function = Callable[..., Any]
 
 
 class Linearization:
-    """The derivative of a function at one point, as a linear map that can be applied in both directions, any number of times.
+    """The derivative of a function at one point: a linear map to apply in both directions, any number of times.
 
     `linearize` makes it. The function is not run again.
 
@@ -114,8 +114,8 @@ class Linearization:
 def linearize(f: Function, *primals: Any) -> tuple[Any, Linearization]:
     """Run a function once, and give its value and its derivative as a reusable linear map.
 
-    ``out = f(*primals)``; ``lin.push(*tangents)`` is J t and ``lin.pull(cotangent)`` is Jᵀ g, with J the Jacobian at the
-    primals. Each costs one sweep, which is what a Krylov solver wants.
+    ``out = f(*primals)``; ``lin.push(*tangents)`` is J t and ``lin.pull(cotangent)`` is Jᵀ g, with J the Jacobian at
+    the primals. Each costs one sweep, which is what a Krylov solver wants.
 
     Parameters
     ----------
@@ -243,7 +243,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         for i in chosen:
             if not -len(args) <= i < len(args):
-                raise TypeError(f"argnums={argnums} asks for argument {i}, and the call has {len(args)} positional arguments")
+                raise TypeError(
+                    f"argnums={argnums} asks for argument {i}, and the call has {len(args)} positional arguments"
+                )
         places = [i % len(args) for i in chosen]
 
         def of_chosen(*primals: Any) -> Any:
@@ -401,7 +403,9 @@ def jacobian(f: Function) -> Function:
         out, linearization = linearize(f, x)
         for value, what in ((x, "argument"), (out, "value")):
             if isinstance(value, dict | tuple | list):
-                raise TypeError(f"jacobian takes a function from one array to one array; its {what} is a {type(value).__name__}")
+                raise TypeError(
+                    f"jacobian takes a function from one array to one array; its {what} is a {type(value).__name__}"
+                )
         from minigrad.numpy import stack
 
         point = linearization._inputs[0].data
@@ -454,10 +458,8 @@ def _watched(x: Any, bit: int) -> Any:
             return alias
         return tape.leaf(x.data, bit)
     data = current().asarray(x)
-    if data.dtype.kind not in "f":
-        require_float(data)
-    node = tape.leaf(data, bit)
-    return node
+    require_float(data)
+    return tape.leaf(data, bit)
 
 
 def _as_output(x: Any) -> Any:
@@ -485,13 +487,14 @@ def _zeros(x: Any) -> Any:
     return scalar(xp.zeros_like(x.data if isinstance(x, Node) else x))
 
 
-def _finished(derivative: Any, node: Node, given: list[Any]) -> Any:
-    """Give a derivative to the outside: zeros where none arrived, and a copy where the caller could reach it otherwise."""
+def _finished(derivative: Any, node: Any, given: list[Any]) -> Any:
+    """Give a derivative to the outside: zeros where none arrived, and a copy where somebody else holds it too."""
     if derivative is None:
         return _zeros(node)
     if isinstance(derivative, Node):
         return derivative if derivative.needs else scalar(derivative.data)
-    if not isinstance(derivative, current().ndarray):
+    array: Any = current().ndarray
+    if not isinstance(derivative, array):
         return scalar(current().own(derivative))
     shared = derivative.base is not None or any(derivative is x for x in given)
     return scalar(derivative.copy() if shared else derivative)
@@ -517,6 +520,8 @@ def _matching(given: Any, like: Any, nodes: list[Any], what: str, whose: str) ->
         data = node.data if isinstance(node, Node) else node
         value = x if isinstance(x, Node) else current().asarray(x)
         if tuple(value.shape) != tuple(data.shape):
-            raise ShapeError(f"the {what} has shape {tuple(value.shape)}, and the {whose} has shape {tuple(data.shape)}")
+            raise ShapeError(
+                f"the {what} has shape {tuple(value.shape)}, and the {whose} has shape {tuple(data.shape)}"
+            )
         matched.append(value if value.dtype == data.dtype else value.astype(data.dtype))
     return matched

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import numpy
 
-from minigrad.data.digits import digits  # noqa: F401 (for the example)
-
 
 def split(
     x: numpy.ndarray, y: numpy.ndarray, rng: numpy.random.Generator, test: float = 0.2
@@ -34,6 +32,7 @@ def split(
 
     Examples
     --------
+    >>> from minigrad.data import digits
     >>> x_train, y_train, x_test, y_test = split(*digits(), numpy.random.default_rng(0))
     >>> len(x_train), len(x_test)
     (1438, 359)

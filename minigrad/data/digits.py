@@ -36,6 +36,9 @@ def digits(dtype: Any = "float32") -> tuple[numpy.ndarray, numpy.ndarray]:
     >>> x.shape, float(x.min()), float(x.max())
     ((1797, 64), 0.0, 1.0)
     """
-    with resources.files(__package__).joinpath("digits.npz").open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
+    with (
+        resources.files(__package__).joinpath("digits.npz").open("rb") as file,
+        numpy.load(file, allow_pickle=False) as stored,
+    ):
         images, labels = stored["images"], stored["labels"]
     return images.reshape(len(images), -1).astype(dtype) / numpy.asarray(16, dtype), labels.astype("int64")

@@ -37,7 +37,8 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     labels = raw(labels)
     if len(logits.shape) != 2 or len(labels.shape) != 1 or labels.shape[0] != logits.shape[0]:
         raise ShapeError(
-            f"cross_entropy needs logits of shape (n, classes) and labels of shape (n,); got {logits.shape} and {labels.shape}"
+            "cross_entropy needs logits of shape (n, classes) and labels of shape (n,); "
+            f"got {logits.shape} and {labels.shape}"
         )
     if labels.dtype.kind not in "iu":
         raise ValueError(f"cross_entropy needs whole numbers as labels; got {labels.dtype}")

@@ -41,4 +41,3 @@ def _einsum(*arrays: Any, inputs: tuple[str, ...], output: str) -> Any:
 # In this form every letter of an array stands once in it, and again in the output or in another array. The function
 # `einsum` of minigrad.numpy brings any subscripts into that form.
 einsum = bilinear("einsum", each=_einsum_pull, forward=_einsum)
-

@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad.backend import xp
 from minigrad.primitives.kinds import elementwise, raw, zero
+from minigrad.tape import Primitive
 
 
 def as_weights(mask: Any, like: Any) -> Any:
@@ -57,8 +58,8 @@ def _times_power_base(t: Any, ans: Any, x: Any, p: Any) -> Any:
     """d/dx x^p = p x^(p-1), and 0 for p = 0 also at x = 0."""
     if isinstance(p, int | float):
         return t * 0.0 if p == 0 else t if p == 1 else t * (p * x ** (p - 1))
-    flat = raw(p) == 0.0
-    return t * where(flat, 0.0, p * x ** where(flat, 1.0, p - 1.0))
+    flat = (raw(p) == 0.0) & (raw(x) == 0.0)
+    return t * (p * x ** where(flat, 1.0, p - 1.0))
 
 
 def _times_power_exponent(t: Any, ans: Any, x: Any, p: Any) -> Any:
@@ -81,13 +82,11 @@ log = elementwise("log", lambda t, ans, x: t / x)
 log2 = elementwise("log2", lambda t, ans, x: t / (math.log(2.0) * x))
 log10 = elementwise("log10", lambda t, ans, x: t / (math.log(10.0) * x))
 log1p = elementwise("log1p", lambda t, ans, x: t / (1.0 + x))
-logaddexp = elementwise(
-    "logaddexp", lambda t, ans, x, y: t * sigmoid(x - y), lambda t, ans, x, y: t * sigmoid(y - x)
-)
+logaddexp = elementwise("logaddexp", lambda t, ans, x, y: t * sigmoid(x - y), lambda t, ans, x, y: t * sigmoid(y - x))
 
 # Trigonometric and hyperbolic functions, and their inverses
 sin = elementwise("sin", lambda t, ans, x: t * cos(x))
-cos = elementwise("cos", lambda t, ans, x: -t * sin(x))
+cos: Primitive = elementwise("cos", lambda t, ans, x: -t * sin(x))
 tan = elementwise("tan", lambda t, ans, x: t + t * (ans * ans))
 arcsin = elementwise("arcsin", lambda t, ans, x: t / sqrt((1.0 - x) * (1.0 + x)))
 arccos = elementwise("arccos", lambda t, ans, x: -t / sqrt((1.0 - x) * (1.0 + x)))
@@ -99,7 +98,7 @@ hypot = elementwise(
     "hypot", lambda t, ans, x, y: t * x * inverse_or_zero(ans), lambda t, ans, x, y: t * y * inverse_or_zero(ans)
 )
 sinh = elementwise("sinh", lambda t, ans, x: t * cosh(x))
-cosh = elementwise("cosh", lambda t, ans, x: t * sinh(x))
+cosh: Primitive = elementwise("cosh", lambda t, ans, x: t * sinh(x))
 tanh = elementwise("tanh", lambda t, ans, x: t - t * (ans * ans))
 arcsinh = elementwise("arcsinh", lambda t, ans, x: t / sqrt(x * x + 1.0))
 arccosh = elementwise("arccosh", lambda t, ans, x: t / sqrt((x - 1.0) * (x + 1.0)))
@@ -126,7 +125,7 @@ def _sinc_derivative(x: Any, *, order: int) -> Any:
     return xp.where(near, series * near_x ** (2 * first - order), far).astype(x.dtype)
 
 
-sinc_derivative = elementwise(
+sinc_derivative: Primitive = elementwise(
     "sinc_derivative",
     lambda t, ans, x, *, order: t * sinc_derivative(x, order=order + 1),
     forward=_sinc_derivative,
@@ -143,12 +142,8 @@ def _times_share(t: Any, winner: Any, loser: Any) -> Any:
     return t * (0.5 * (as_weights(winner > loser, t) + as_weights(winner >= loser, t)))
 
 
-maximum = elementwise(
-    "maximum", lambda t, ans, x, y: _times_share(t, x, y), lambda t, ans, x, y: _times_share(t, y, x)
-)
-minimum = elementwise(
-    "minimum", lambda t, ans, x, y: _times_share(t, y, x), lambda t, ans, x, y: _times_share(t, x, y)
-)
+maximum = elementwise("maximum", lambda t, ans, x, y: _times_share(t, x, y), lambda t, ans, x, y: _times_share(t, y, x))
+minimum = elementwise("minimum", lambda t, ans, x, y: _times_share(t, y, x), lambda t, ans, x, y: _times_share(t, x, y))
 
 
 def _clip(x: Any, low: Any, high: Any) -> Any:
@@ -162,7 +157,7 @@ def _no_rule(t: Any, ans: Any, condition: Any, x: Any, y: Any) -> Any:
     raise TypeError("where: the condition cannot carry a derivative; compare with >, < or == to get a mask")
 
 
-where = elementwise(
+where: Primitive = elementwise(
     "where",
     _no_rule,
     lambda t, ans, condition, x, y: where(condition, t, 0.0),
@@ -182,7 +177,7 @@ def _relu(x: Any) -> Any:
     return xp.maximum(x, xp.zeros(x.shape[-1:], x.dtype))
 
 
-sigmoid = elementwise("sigmoid", lambda t, ans, x: (t - t * ans) * ans, forward=_sigmoid)
+sigmoid: Primitive = elementwise("sigmoid", lambda t, ans, x: (t - t * ans) * ans, forward=_sigmoid)
 softplus = elementwise(
     "softplus",
     lambda t, ans, x: t * sigmoid(x),
@@ -196,6 +191,4 @@ def _times_leaky(t: Any, ans: Any, x: Any, *, slope: float) -> Any:
     return t * (slope + (1.0 - slope) * weights)
 
 
-leaky_relu = elementwise(
-    "leaky_relu", _times_leaky, forward=lambda x, *, slope: xp.where(x > 0.0, x, slope * x)
-)
+leaky_relu = elementwise("leaky_relu", _times_leaky, forward=lambda x, *, slope: xp.where(x > 0.0, x, slope * x))

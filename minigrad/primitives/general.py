@@ -8,6 +8,7 @@ from minigrad.backend import xp
 from minigrad.primitives.elementwise import exp, inverse_or_zero
 from minigrad.primitives.kinds import general, raw, zero
 from minigrad.primitives.linear import broadcast_to, restore_axes, sum
+from minigrad.tape import Primitive
 
 # Norms and the softmax family, along one axis, several, or all
 
@@ -22,8 +23,16 @@ def _unit(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 norm = general(
     "norm",
-    push=(lambda t, ans, x, axis=None, keepdims=False: sum(t * _unit(ans, x, axis, keepdims), axis=axis, keepdims=keepdims),),
-    pull=(lambda g, ans, x, axis=None, keepdims=False: restore_axes(g, x.shape, axis, keepdims) * _unit(ans, x, axis, keepdims),),
+    push=(
+        lambda t, ans, x, axis=None, keepdims=False: sum(
+            t * _unit(ans, x, axis, keepdims), axis=axis, keepdims=keepdims
+        ),
+    ),
+    pull=(
+        lambda g, ans, x, axis=None, keepdims=False: (
+            restore_axes(g, x.shape, axis, keepdims) * _unit(ans, x, axis, keepdims)
+        ),
+    ),
     forward=_norm,
 )
 
@@ -42,8 +51,16 @@ def _shares(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 logsumexp = general(
     "logsumexp",
-    push=(lambda t, ans, x, axis=None, keepdims=False: sum(t * _shares(ans, x, axis, keepdims), axis=axis, keepdims=keepdims),),
-    pull=(lambda g, ans, x, axis=None, keepdims=False: restore_axes(g, x.shape, axis, keepdims) * _shares(ans, x, axis, keepdims),),
+    push=(
+        lambda t, ans, x, axis=None, keepdims=False: sum(
+            t * _shares(ans, x, axis, keepdims), axis=axis, keepdims=keepdims
+        ),
+    ),
+    pull=(
+        lambda g, ans, x, axis=None, keepdims=False: (
+            restore_axes(g, x.shape, axis, keepdims) * _shares(ans, x, axis, keepdims)
+        ),
+    ),
     forward=_logsumexp,
 )
 
@@ -152,7 +169,7 @@ logabsdet = general(
     forward=lambda x: xp.linalg.slogdet(x)[1],
 )
 signdet = zero("signdet", forward=lambda x: xp.linalg.slogdet(x)[0])
-solve = general(
+solve: Primitive = general(
     "linalg.solve",
     push=(
         lambda t, ans, a, b: -solve(a, (t @ _as_columns(ans, b)).reshape(ans.shape)),

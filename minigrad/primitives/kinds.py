@@ -13,8 +13,9 @@ general      given                                       given
 zero         nothing                                     nothing
 ===========  ==========================================  ==========================================
 
-Rules get what they multiply first, then the answer, then the arguments: ``rule(t, ans, x, y, axis=0)``. They must be linear
-in their first argument, and they use minigrad's own functions or operators, so that they can be differentiated again.
+Rules get what they multiply first, then the answer, then the arguments: ``rule(t, ans, x, y, axis=0)``. They must be
+linear in their first argument, and they use minigrad's own functions or operators, so that they can be differentiated
+again.
 """
 
 from __future__ import annotations
@@ -75,11 +76,13 @@ def bilinear(name: str, *pulls: Rule, forward: Callable[..., Any] | None = None,
     return primitive
 
 
-def selection(name: str, choose: Rule, select: Rule, scatter: Rule, forward: Callable[..., Any] | None = None) -> Primitive:
+def selection(
+    name: str, choose: Rule, select: Rule, scatter: Rule, forward: Callable[..., Any] | None = None
+) -> Primitive:
     """Declare a map that picks elements: linear once ``choice = choose(ans, x, **params)`` is made.
 
-    ``select(t, choice, **params)`` applies the linear map and ``scatter(g, choice, **params)`` its transpose. The choice
-    is made on raw values: it is locally constant, so no derivative flows through it.
+    ``select(t, choice, **params)`` applies the linear map and ``scatter(g, choice, **params)`` its transpose. The
+    choice is made on raw values: it is locally constant, so no derivative flows through it.
     """
 
     def push(t: Any, ans: Any, x: Any, **params: Any) -> Any:
@@ -105,6 +108,7 @@ class Constant(Primitive):
     """A primitive of derivative zero: nothing flows through it, so its answer is a plain array."""
 
     def __call__(self, *args: Any, **params: Any) -> Any:
+        """Compute the operation on the plain arrays."""
         return super().__call__(*(raw(x) for x in args), **params)
 
 

@@ -28,7 +28,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def restore_axes(reduced: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     """Put axes of size 1 back where a reduction took them away, so that the result broadcasts against the argument."""
-    if keepdims or axis is None and not len(shape):
+    if keepdims or not len(shape):
         return reduced
     gone = axes_of(axis, len(shape))
     return reduced.reshape(tuple(1 if i in gone else n for i, n in enumerate(shape)))
@@ -43,7 +43,7 @@ def _sum_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False
 
 
 def _mean_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _spread(g * (ans.size / x.size), x.shape, axis, keepdims)
+    return _spread(g * (ans.size / max(x.size, 1)), x.shape, axis, keepdims)
 
 
 def _broadcast_pull(g: Any, ans: Any, x: Any, shape: tuple[int, ...]) -> Any:
@@ -53,7 +53,7 @@ def _broadcast_pull(g: Any, ans: Any, x: Any, shape: tuple[int, ...]) -> Any:
 sum = linear("sum", _sum_pull)
 mean = linear("mean", _mean_pull)
 broadcast_to = linear("broadcast_to", _broadcast_pull)
-reshape = linear(
+reshape: Primitive = linear(
     "reshape", lambda g, ans, x, shape: reshape(g, shape=x.shape), forward=lambda x, *, shape: x.reshape(shape)
 )
 
@@ -63,7 +63,9 @@ def _transpose_back(g: Any, ans: Any, x: Any, axes: Any = None) -> Any:
 
 
 transpose = linear("transpose", _transpose_back, forward=lambda x, *, axes=None: x.transpose(axes))
-astype = linear("astype", lambda g, ans, x, dtype: astype(g, dtype=x.dtype), forward=lambda x, *, dtype: x.astype(dtype))
+astype: Primitive = linear(
+    "astype", lambda g, ans, x, dtype: astype(g, dtype=x.dtype), forward=lambda x, *, dtype: x.astype(dtype)
+)
 
 # Picking elements and adding them into zeros are each other's transposes.
 
@@ -80,9 +82,9 @@ def _scatter_add(x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
 def is_basic(index: Any) -> bool:
     """Tell whether an index picks every element at most once: slices, integers, None, or one boolean mask."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, slice | int) for part in parts) or (
-        len(parts) == 1 and getattr(parts[0], "dtype", None) == bool
-    )
+    if len(parts) == 1 and hasattr(parts[0], "dtype"):
+        return bool(parts[0].dtype.kind == "b")
+    return all(part is None or part is Ellipsis or isinstance(part, slice | int) for part in parts)
 
 
 getitem = linear(
@@ -90,7 +92,7 @@ getitem = linear(
     lambda g, ans, x, index: scatter_add(g, index=index, shape=x.shape),
     forward=lambda x, *, index: x[index],
 )
-scatter_add = linear(
+scatter_add: Primitive = linear(
     "scatter_add", lambda g, ans, x, index, shape: getitem(g, index=index), forward=_scatter_add
 )
 
@@ -100,8 +102,8 @@ def _cumsum_pull(g: Any, ans: Any, x: Any, axis: int) -> Any:
 
 
 cumsum = linear("cumsum", _cumsum_pull)
-flip = linear("flip", lambda g, ans, x, axis: flip(g, axis=axis))
-roll = linear(
+flip: Primitive = linear("flip", lambda g, ans, x, axis: flip(g, axis=axis))
+roll: Primitive = linear(
     "roll",
     lambda g, ans, x, shift, axis: roll(g, shift=_negated(shift), axis=axis),
 )

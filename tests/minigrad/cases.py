@@ -1,0 +1,238 @@
+"""For every primitive of the table: where its derivative is defined, as a strategy for a function and its arguments."""
+
+from typing import Any
+
+import numpy
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from minigrad.backend import current
+from minigrad.primitives import TABLE
+from minigrad.testing import strategies as ms
+
+
+def placed(x: Any) -> Any:
+    """Put the constants of a test on the active backend."""
+    if isinstance(x, tuple):
+        return tuple(placed(part) for part in x)
+    return current().asarray(x) if isinstance(x, numpy.ndarray | list) else x
+
+
+def unary(name: str, low: float = -3.0, high: float = 3.0, avoid: tuple[float, ...] = (), **params: Any) -> Any:
+    def f(x: Any) -> Any:
+        return TABLE[name](x, **params)
+
+    return st.tuples(st.just(f), st.tuples(ms.arrays(None, low, high, avoid=avoid)))
+
+
+def binary(name: str, left: Any = (-3.0, 3.0), right: Any = (-3.0, 3.0), avoid: tuple[float, ...] = ()) -> Any:
+    """Two arrays whose shapes broadcast."""
+
+    def draw(shapes: Any) -> Any:
+        x, y = ms.arrays(shapes[0], *left), ms.arrays(shapes[1], *right, avoid=avoid, gap=0.25)
+        return st.tuples(st.just(TABLE[name]), st.tuples(x, y))
+
+    return ms.broadcastable().flatmap(draw)
+
+
+@st.composite
+def separated(draw, name):
+    """Two arrays that differ everywhere, so that no two elements tie."""
+    shape_x, shape_y = draw(ms.broadcastable())
+    return TABLE[name], (draw(ms.arrays(shape_x)) * 2.0, draw(ms.arrays(shape_y)) * 2.0 + 1.0 / 64)
+
+
+@st.composite
+def clipped(draw):
+    low, high = -1.0 + 1.0 / 128, 1.0 + 1.0 / 128
+    x = draw(ms.arrays(None, avoid=(low, high), gap=0.005))
+    return (lambda x: TABLE["clip"](x, low, high)), (x,)
+
+
+@st.composite
+def chosen(draw):
+    shapes = draw(ms.broadcastable(3))
+    mask = draw(ms.arrays(shapes[0])) > 0.0
+    x, y = draw(ms.arrays(shapes[1])), draw(ms.arrays(shapes[2]))
+    return (lambda x, y: TABLE["where"](placed(numpy.asarray(mask)), x, y)), (x, y)
+
+
+@st.composite
+def reduced(draw, name, distinct=False, one_axis=False, nonzero=False):
+    """An array, and axes to reduce: all, one, or several, with and without keeping them."""
+    x = draw(ms.arrays(ms.shapes(1), unique=distinct))
+    if nonzero:
+        x = numpy.where(x >= 0, x + 0.5, x - 0.5)
+    one = st.integers(-x.ndim, x.ndim - 1)
+    some = st.sets(st.integers(0, x.ndim - 1), min_size=1).map(lambda s: tuple(sorted(s)))
+    axis = draw(one if one_axis else st.one_of(st.none(), one, some))
+    params = {"axis": axis} if one_axis else {"axis": axis, "keepdims": draw(st.booleans())}
+    return (lambda x: TABLE[name](x, **params)), (x,)
+
+
+@st.composite
+def reshaped(draw):
+    x = draw(ms.arrays())
+    shape = draw(st.sampled_from([(-1,), (x.size,), (1, *x.shape), (x.size, 1), tuple(x.shape)]))
+    return (lambda x: TABLE["reshape"](x, shape=shape)), (x,)
+
+
+@st.composite
+def permuted(draw):
+    x = draw(ms.arrays())
+    axes = draw(st.one_of(st.none(), st.permutations(range(x.ndim)).map(tuple)))
+    return (lambda x: TABLE["transpose"](x, axes=axes)), (x,)
+
+
+@st.composite
+def stretched(draw):
+    shape, other = draw(ms.broadcastable())
+    full = numpy.broadcast_shapes(shape, other)
+    return (lambda x: TABLE["broadcast_to"](x, shape=full)), (draw(ms.arrays(shape)),)
+
+
+def indices(shape: tuple[int, ...]) -> Any:
+    """Any index of NumPy: slices, integers, None, an ellipsis, integer arrays with repetitions, a mask, a mixture."""
+    basic = hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True)
+    if not shape:
+        return basic
+    arrays = hnp.integer_array_indices(shape, result_shape=ms.shapes(1, 2, 3))
+    mask = hnp.arrays(bool, shape)
+    first = st.lists(st.integers(-shape[0], shape[0] - 1), min_size=1, max_size=4).map(numpy.asarray)
+    last = st.lists(st.integers(-shape[-1], shape[-1] - 1), min_size=1, max_size=4).map(numpy.asarray)
+    return st.one_of(basic, arrays, mask, first, last.map(lambda i: (slice(None, None, -1),) * (len(shape) - 1) + (i,)))
+
+
+@st.composite
+def indexed(draw):
+    x = draw(ms.arrays())
+    index = draw(indices(x.shape))
+    return (lambda x: TABLE["getitem"](x, index=placed(index))), (x,)
+
+
+@st.composite
+def scattered(draw):
+    shape = draw(ms.shapes())
+    index = draw(indices(shape))
+    x = draw(ms.arrays(numpy.shape(numpy.zeros(shape)[index])))
+    return (lambda x: TABLE["scatter_add"](x, index=placed(index), shape=shape)), (x,)
+
+
+@st.composite
+def along_one_axis(draw, name, **extra):
+    x = draw(ms.arrays(ms.shapes(1), unique=name == "sort"))
+    params = {"axis": draw(st.integers(0, x.ndim - 1))} | {key: draw(value) for key, value in extra.items()}
+    return (lambda x: TABLE[name](x, **params)), (x,)
+
+
+@st.composite
+def padded(draw):
+    x = draw(ms.arrays(ms.shapes(1)))
+    width = tuple(draw(st.tuples(st.integers(0, 2), st.integers(0, 2))) for _ in x.shape)
+    return (lambda x: TABLE["pad"](x, pad_width=width)), (x,)
+
+
+@st.composite
+def joined(draw):
+    shape = draw(ms.shapes(1))
+    axis = draw(st.integers(0, len(shape) - 1))
+    sizes = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    parts = tuple(draw(ms.arrays((*shape[:axis], n, *shape[axis + 1 :]))) for n in sizes)
+    return (lambda *parts: TABLE["concatenate"](*parts, axis=axis)), parts
+
+
+@st.composite
+def multiplied(draw):
+    n, m, k = (draw(st.integers(1, 3)) for _ in range(3))
+    batch_x, batch_y = draw(ms.broadcastable(max_dims=2, max_side=2))
+    x_shape = draw(st.sampled_from([(n,), (m, n), (*batch_x, m, n)]))
+    y_shape = draw(st.sampled_from([(n,), (n, k), (*batch_y, n, k)]))
+    return TABLE["matmul"], (draw(ms.arrays(x_shape)), draw(ms.arrays(y_shape)))
+
+
+PRODUCTS = ["ij,jk->ik", "ij,ij->", "i,j->ij", "bij,bjk->bik", "ij,jk,kl->il", "ij->ji", "bi,ij,bj->b"]
+
+
+@st.composite
+def contracted(draw):
+    left, output = draw(st.sampled_from(PRODUCTS)).split("->")
+    inputs = tuple(left.split(","))
+    size = {letter: draw(st.integers(1, 3)) for letter in "bijkl"}
+    parts = tuple(draw(ms.arrays(tuple(size[c] for c in letters))) for letters in inputs)
+    return (lambda *parts: TABLE["einsum"](*parts, inputs=inputs, output=output)), parts
+
+
+@st.composite
+def classified(draw):
+    logits = draw(ms.arrays(ms.shapes(2, 2)))
+    labels = [draw(st.integers(0, logits.shape[1] - 1)) for _ in range(logits.shape[0])]
+    return (lambda logits: TABLE["cross_entropy"](logits, placed(labels))), (logits,)
+
+
+@st.composite
+def connected(draw):
+    batch = draw(st.sampled_from([(), (1,), (3,), (2, 2)]))
+    n, m = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return TABLE["affine"], (draw(ms.arrays((*batch, n))), draw(ms.arrays((m, n))), draw(ms.arrays((m,))))
+
+
+@st.composite
+def solved(draw):
+    a = draw(ms.invertible())
+    b = draw(ms.arrays(draw(st.sampled_from([(len(a),), (len(a), 2)]))))
+    return TABLE["linalg.solve"], (a, b)
+
+
+@st.composite
+def of_matrix(draw, name):
+    a = draw(ms.positive_definite() if name == "linalg.cholesky" else ms.invertible())
+    return TABLE[name], (numpy.stack([a, 2.0 * a]) if draw(st.booleans()) else a,)
+
+
+def named(names: str, strategy: Any, *args: Any, **settings: Any) -> dict[str, Any]:
+    return {name: strategy(name, *args, **settings) for name in names.split()}
+
+
+CASES: dict[str, Any] = {
+    **named("positive negative exp exp2 expm1 sin cos sinh cosh tanh arctan arcsinh", unary),
+    **named("square sigmoid softplus sinc", unary),
+    **named("log log2 log10 sqrt cbrt reciprocal", unary, 0.25, 4.0),
+    **named("arcsin arccos arctanh", unary, -0.75, 0.75),
+    **named("absolute relu", unary, avoid=(0.0,)),
+    **named("add subtract multiply logaddexp", binary),
+    **named("arctan2 hypot", binary, right=(0.25, 3.0)),
+    **named("maximum minimum", separated),
+    **named("sum mean logsumexp", reduced),
+    **named("max min", reduced, distinct=True),
+    **named("softmax log_softmax", reduced, one_axis=True),
+    **named("cumsum flip sort", along_one_axis),
+    **named("linalg.inv linalg.det logabsdet linalg.cholesky", of_matrix),
+    "log1p": unary("log1p", -0.5, 4.0),
+    "tan": unary("tan", -1.25, 1.25),
+    "arccosh": unary("arccosh", 1.25, 4.0),
+    "leaky_relu": unary("leaky_relu", avoid=(0.0,), slope=0.1),
+    "sinc_derivative": unary("sinc_derivative", order=2),
+    "divide": binary("divide", avoid=(0.0,)),
+    "remainder": st.tuples(
+        st.just(TABLE["remainder"]),
+        st.tuples(st.just(numpy.array([0.5, 2.6, -1.3])), st.just(numpy.array([1.0, 1.5, 2.0]))),
+    ),
+    "power": binary("power", left=(0.25, 3.0)),
+    "clip": clipped(),
+    "where": chosen(),
+    "norm": reduced("norm", nonzero=True),
+    "reshape": reshaped(),
+    "transpose": permuted(),
+    "broadcast_to": stretched(),
+    "astype": unary("astype", dtype=numpy.dtype("float64")),
+    "getitem": indexed(),
+    "scatter_add": scattered(),
+    "roll": along_one_axis("roll", shift=st.integers(-3, 3)),
+    "pad": padded(),
+    "concatenate": joined(),
+    "matmul": multiplied(),
+    "einsum": contracted(),
+    "cross_entropy": classified(),
+    "affine": connected(),
+    "linalg.solve": solved(),
+}
