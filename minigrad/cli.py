@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None, package: str = "lectures") -> i
     except SystemExit as stop:  # argparse has printed its help or its complaint
         return int(stop.code or 0)
     try:
-        return int(options.run(options, package))
+        code = int(options.run(options, package))
+        sys.stdout.flush()
+        return code
     except (UserError, backend.BackendError) as error:
         print(f"minigrad: {error}", file=sys.stderr)
         return 2

@@ -78,4 +78,6 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module 'minigrad.linalg' has no attribute {name!r}")
     return getattr(xp.linalg, name)

@@ -581,6 +581,8 @@ def diag(x: Any, k: int = 0) -> Any:
     x = as_array(x)
     if x.ndim != 1:
         return diagonal(x, k)
+    if not isinstance(x, Tensor):
+        return xp.diag(x, k)
     n = len(x) + builtins.abs(k)
     i = xp.arange(len(x)) + builtins.max(0, -k)
     return linear.scatter_add(x, index=(i, i + k), shape=(n, n))
@@ -652,6 +654,8 @@ globals().update({name: _constant(name) for name in _CONSTANT})
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module 'minigrad.numpy' has no attribute {name!r}")
     return getattr(xp, name)
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy
 
-from minigrad.backend import active, current, xp
+from minigrad.backend import Backend, MixedDevicesError, active, current, xp
 
 Array = Any
 Rule = Callable[..., Any]
@@ -201,7 +201,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     try:
         out = (primitive.forwards.get(backend) or primitive.forward_on(backend))(*inputs, **params)
     except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
-        raise explained(primitive, inputs, error) from None
+        raise explained(primitive, inputs, error, backend) from None
     if type(out) is not array:
         out = backend.own(out)
     node = make_node()
@@ -223,8 +223,14 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     return node
 
 
-def explained(primitive: Primitive, inputs: Iterable[Any], error: Exception) -> Exception:
+def explained(primitive: Primitive, inputs: Iterable[Any], error: Exception, backend: Backend) -> Exception:
     """Rewrite an array library's error so that it names the operation and the shapes."""
+    for x in inputs:
+        if hasattr(x, "dtype"):
+            try:
+                backend.operand(x)
+            except MixedDevicesError as mixed:
+                return MixedDevicesError(f"{primitive.name}: {mixed}")
     shapes = ", ".join(str(getattr(x, "shape", x)) for x in inputs)
     text = f"{primitive.name} of shapes {shapes}: {error}"
     if isinstance(error, numpy.linalg.LinAlgError):

@@ -265,7 +265,7 @@ class Tensor(Node):
         return int(self._constant("int()"))
 
     def __index__(self) -> int:
-        return self.data.__index__()
+        return to_host(self.data).__index__()
 
     def __float__(self) -> float:
         return float(self._constant("float()"))
@@ -372,7 +372,8 @@ def _numeric(data: Any, dtype: Any = None) -> Array:
     try:
         value = current().asarray(data, dtype)
     except ValueError as error:
-        raise ShapeError(f"cannot make an array of {type(data).__name__}: {error}") from None
+        kind = TypeError if "dtype" in str(error) else ShapeError
+        raise kind(f"cannot make an array of {type(data).__name__}: {error}") from None
     if value.dtype.kind not in "fiub":
         raise TypeError(
             f"got data of type {value.dtype}; a Tensor holds real numbers. "

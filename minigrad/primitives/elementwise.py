@@ -153,6 +153,11 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
 clip = elementwise("clip", lambda t, ans, x, low, high: t * as_weights(raw(ans) == raw(x), t), forward=_clip)
 
 
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    # CuPy takes no Python scalar as a condition
+    return xp.where(condition if hasattr(condition, "astype") else xp.asarray(condition), x, y)
+
+
 def _no_rule(t: Any, ans: Any, condition: Any, x: Any, y: Any) -> Any:
     raise TypeError("where: the condition cannot carry a derivative; compare with >, < or == to get a mask")
 
@@ -162,6 +167,7 @@ where: Primitive = elementwise(
     _no_rule,
     lambda t, ans, condition, x, y: where(condition, t, 0.0),
     lambda t, ans, condition, x, y: where(condition, 0.0, t),
+    forward=_where,
 )
 
 # Activations, each stable in both tails
@@ -169,7 +175,7 @@ where: Primitive = elementwise(
 
 def _sigmoid(x: Any) -> Any:
     decay = xp.exp(-abs(x))
-    return xp.where(x >= 0.0, 1.0, decay) / (1.0 + decay)
+    return _where(x >= 0.0, 1.0, decay) / (1.0 + decay)
 
 
 def _relu(x: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from minigrad.backend import xp
 from minigrad.primitives.elementwise import exp, inverse_or_zero
 from minigrad.primitives.kinds import general, raw, zero
@@ -169,16 +171,26 @@ logabsdet = general(
     forward=lambda x: xp.linalg.slogdet(x)[1],
 )
 signdet = zero("signdet", forward=lambda x: xp.linalg.slogdet(x)[0])
+
+
+def _solve(a: Any, b: Any) -> Any:
+    if b.ndim > 1 and a.shape[:-2] != b.shape[:-2]:  # CuPy does not broadcast stacks of matrices
+        stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = xp.broadcast_to(a, stack + a.shape[-2:]), xp.broadcast_to(b, stack + b.shape[-2:])
+    return xp.linalg.solve(a, b)
+
+
 solve: Primitive = general(
     "linalg.solve",
     push=(
-        lambda t, ans, a, b: -solve(a, (t @ _as_columns(ans, b)).reshape(ans.shape)),
+        lambda t, ans, a, b: -solve(a, t @ _as_columns(ans, b)).reshape(ans.shape),
         lambda t, ans, a, b: solve(a, t),
     ),
     pull=(
-        lambda g, ans, a, b: -(_as_columns(solve(_t(a), g), b) @ _t(_as_columns(ans, b))),
-        lambda g, ans, a, b: solve(_t(a), g),
+        lambda g, ans, a, b: -(solve(_t(a), _as_columns(g, b)) @ _t(_as_columns(ans, b))),
+        lambda g, ans, a, b: solve(_t(a), _as_columns(g, b)).reshape(g.shape),
     ),
+    forward=_solve,
 )
 
 

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from minigrad.backend import current
 from minigrad.tape import Node, Primitive, Rule
 
 TABLE: dict[str, Primitive] = {}
@@ -109,7 +110,19 @@ class Constant(Primitive):
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Compute the operation on the plain arrays."""
-        return super().__call__(*(raw(x) for x in args), **params)
+        watched = any(isinstance(x, Node) for x in args)
+        return super().__call__(*(beside_a_node(x) if watched else x for x in args), **params)
+
+
+def beside_a_node(x: Any) -> Any:
+    """Give the plain array under a node; check anything else as an operand of one, and let None compare as itself.
+
+    Examples
+    --------
+    >>> beside_a_node(None) is None
+    True
+    """
+    return x.data if isinstance(x, Node) else x if x is None else current().operand(x)
 
 
 def zero(name: str, forward: Callable[..., Any] | None = None) -> Primitive:

@@ -34,7 +34,7 @@ def for_all(check: Callable[..., None], *sets: Any, examples: int = 200) -> None
     *sets : strategy, int, tuple, array, list of arrays, or None
         Where the points come from; None means vectors of one to five elements.
     examples : int
-        How many points are drawn.
+        How many points are drawn; inside a test of Hypothesis at most 5 for each of its examples.
 
     Examples
     --------
@@ -45,12 +45,18 @@ def for_all(check: Callable[..., None], *sets: Any, examples: int = 200) -> None
         for points in zip(*lists, strict=True):
             check(*points)
         return
-    from hypothesis import HealthCheck, given, settings
+    from hypothesis import HealthCheck, currently_in_test_context, given, settings
+    from hypothesis.control import current_build_context
 
+    drawn = [_strategy(s) for s in sets]
+    if currently_in_test_context():  # a claim inside a test of Hypothesis draws from that test, and shrinks with it
+        for _ in range(min(examples, 5)):
+            check(*[current_build_context().data.draw(s) for s in drawn])
+        return
     quiet = settings(
         max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
-    quiet(given(*[_strategy(s) for s in sets])(check))()
+    quiet(given(*drawn)(check))()
 
 
 def _strategy(points: Any) -> Any:

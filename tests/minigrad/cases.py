@@ -178,9 +178,10 @@ def connected(draw):
 
 @st.composite
 def solved(draw):
+    """A matrix or a stack of them, and a vector, a matrix, or a stack of matrices."""
     a = draw(ms.invertible())
-    b = draw(ms.arrays(draw(st.sampled_from([(len(a),), (len(a), 2)]))))
-    return TABLE["linalg.solve"], (a, b)
+    b = draw(ms.arrays(draw(st.sampled_from([(len(a),), (len(a), 2), (2, len(a), 3)]))))
+    return TABLE["linalg.solve"], (numpy.stack([a, 2.0 * a]) if draw(st.booleans()) else a, b)
 
 
 @st.composite

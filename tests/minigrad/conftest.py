@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import minigrad as mg
+from tests import fake_device
 
 settings.register_profile(
     "minigrad",
@@ -15,7 +16,10 @@ settings.register_profile(
 settings.load_profile("minigrad")
 
 
-@pytest.fixture(params=["numpy"])
+fake_device.install()
+
+
+@pytest.fixture(params=["numpy", "fake"])
 def each_backend(request):
     """Run the test on NumPy, and on a strict stand-in for a device."""
     with mg.use(request.param):

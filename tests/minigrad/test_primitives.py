@@ -49,5 +49,5 @@ def test_a_piecewise_constant_primitive_gives_a_plain_array_that_no_derivative_f
     assert not isinstance(value, mg.Tensor)
     assert close(
         mg.grad(lambda x: (TABLE[name](x, *rest) * x).sum())(x),
-        value * current().asarray([1.0, 1.0, 1.0]) if value.ndim else value * mg.asnumpy(x) ** 0,
+        value * (x == x),
     )
