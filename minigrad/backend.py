@@ -213,7 +213,7 @@ class use:
 class _ActiveNamespace:
     """``xp.name`` is the active backend's ``name``."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattribute__(self, name: str) -> Any:  # faster than __getattr__, which waits for a search to fail
         return getattr((active.get() or current()).module, name)
 
 

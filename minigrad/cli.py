@@ -28,7 +28,7 @@ DISTRIBUTION = "minigrad-lectures"
 EXTRAS = {
     "test": ("pytest", "hypothesis", "pytest-xdist", "scipy", "autograd"),
     "dev": ("ruff", "mypy", "types-tqdm"),
-    "bench": ("autograd", "torch"),
+    "bench": ("autograd", "scipy", "torch"),
 }
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

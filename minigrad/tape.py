@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy
@@ -172,7 +173,8 @@ class Primitive:
         for argument in args:
             if isinstance(argument, Node):
                 return record(self, args, params)
-        return self.forward_on(active.get() or current())(*args, **params)
+        backend = active.get() or current()
+        return (self.forwards.get(backend) or self.forward_on(backend))(*args, **params)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}: {self.kind}>"
@@ -242,11 +244,12 @@ def explained(primitive: Primitive, inputs: Iterable[Any], error: Exception, bac
     return ShapeError(text)
 
 
-def tape_of(roots: Iterable[Node], bit: int) -> list[Node]:
-    """List the recorded operations that lead to the roots and take part in derivative `bit`, oldest first."""
+def tape_of(roots: Iterable[Node], bit: int) -> tuple[list[Node], list[Node]]:
+    """List what leads to the roots and takes part in derivative `bit`: operations, oldest first, and leaves."""
     waiting = [root for root in roots if root.needs & bit]
     seen = set(waiting)
-    tape = []
+    tape: list[Node] = []
+    leaves: list[Node] = []
     while waiting:
         node = waiting.pop()
         if node.parents is None:
@@ -263,26 +266,28 @@ def tape_of(roots: Iterable[Node], bit: int) -> list[Node]:
                     waiting.append(parent)
         if inner:
             tape.append(node)
-    tape.sort(key=_serial)
-    return tape
+        elif node.primitive is None:
+            leaves.append(node)
+    tape.sort(key=attrgetter("serial"))
+    return tape, leaves
 
 
-def _serial(node: Node) -> int:
-    return node.serial
-
-
-def push(tape: Iterable[Node], tangents: dict[int, Any], bit: int) -> None:
-    """Walk the tape forwards and fill `tangents`, which holds those of the leaves by serial number.
+def push(tape: list[Node], tangents: dict[int, Any], bit: int, wanted: Iterable[Node]) -> None:
+    """Walk the tape forwards and leave in `tangents` those of the wanted nodes, by serial number.
 
     Parameters
     ----------
-    tape : iterable of Node
+    tape : list of Node
         In order of creation.
     tangents : dict
-        From serial number to tangent; every node that a tangent reaches is added.
+        From serial number to tangent; holds those of the leaves at the start.
     bit : int
         The derivative that the tape was recorded for.
+    wanted : iterable of Node
+        Whose tangents to keep; any other is freed after the last operation that it goes into.
     """
+    last = {parent.serial: node.serial for node in tape for parent in node.parents or () if parent is not None}
+    last |= {node.serial: -1 for node in wanted}
     keep = mode.get().recording
     sites = mode.get().sites
     for node in tape:
@@ -298,15 +303,14 @@ def push(tape: Iterable[Node], tangents: dict[int, Any], bit: int) -> None:
             total = term if total is None else total + term
         if total is None:
             continue
-        if total.shape != node.data.shape:
-            total = (
-                total.broadcast_to(node.data.shape)
-                if isinstance(total, Node)
-                else xp.broadcast_to(total, node.data.shape)
-            )
+        if total.shape != node.data.shape or total.dtype is not node.data.dtype:
+            total = broadcast(total, node.data.shape, node.data.dtype)
         if sites is not None:
             check_sweep(total, node, "forward", sites)
         tangents[node.serial] = total
+        for parent in node.parents or ():
+            if parent is not None and last[parent.serial] == node.serial:
+                tangents.pop(parent.serial, None)
 
 
 def pull(tape: list[Node], cotangents: dict[int, Any], bit: int, consume: bool = False) -> None:
@@ -326,7 +330,9 @@ def pull(tape: list[Node], cotangents: dict[int, Any], bit: int, consume: bool =
     keep = mode.get().recording
     sites = mode.get().sites
     own: set[int] = set()
-    for node in drained(tape) if consume else reversed(tape):
+    rest = tape if consume else tape.copy()
+    while rest:
+        node = rest.pop()  # off the list, so that no node outlives its turn
         g = cotangents.pop(node.serial, None)
         if g is not None:
             args, answer = as_seen(node, keep) if node.needs & keep else (node.inputs, node.data)
@@ -356,16 +362,25 @@ def pull(tape: list[Node], cotangents: dict[int, Any], bit: int, consume: bool =
             node.inputs = ()
 
 
-def drained(tape: list[Node]) -> Iterator[Node]:
-    """Take the nodes off the end of the tape one by one, so that none outlives its turn."""
-    while tape:
-        yield tape.pop()
-
-
 def as_seen(node: Node, keep: int) -> tuple[Any, Any]:
     """Give a rule its arguments as nodes where a derivative in `keep` is being recorded, and raw elsewhere."""
     pairs = zip(node.parents or (), node.inputs, strict=True)
     return [x if parent is None or not parent.needs & keep else parent for parent, x in pairs], node
+
+
+def broadcast(tangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Do to a tangent what the operation did to its argument: stretch it, and promote its dtype.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> broadcast(numpy.ones(2, "float32"), (2, 2), numpy.dtype("float64"))
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    if tangent.shape != shape:
+        tangent = tangent.broadcast_to(shape) if isinstance(tangent, Node) else xp.broadcast_to(tangent, shape)
+    return tangent if tangent.dtype == dtype else tangent.astype(dtype)
 
 
 def unbroadcast(cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:

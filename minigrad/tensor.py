@@ -152,8 +152,7 @@ class Tensor(Node):
         now = mode.get()
         recording = now.recording if create_graph else now.recording & ~1
         with switched(recording=recording):
-            nodes = tape_of([self], 1)
-            leaves = _leaves(nodes, self)
+            nodes, leaves = tape_of([self], 1)
             cotangents = {self.serial: seed}
             pull(nodes, cotangents, 1, consume=not keep_graph)
             for node in leaves:
@@ -414,15 +413,6 @@ def _seed(output: Tensor, gradient: Any) -> Any:
     if seed.shape != output.shape:
         raise ShapeError(f"the gradient given to backward() has shape {seed.shape}, and the tensor {output.shape}")
     return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
-
-
-def _leaves(nodes: list[Node], root: Node) -> list[Node]:
-    found: dict[int, Node] = {} if root.primitive is not None else {root.serial: root}
-    for node in nodes:
-        for parent in node.parents or ():
-            if parent is not None and parent.primitive is None and parent.needs & 1:
-                found[parent.serial] = parent
-    return list(found.values())
 
 
 def _owned(gradient: Array) -> Array:

@@ -70,7 +70,7 @@ class Linearization:
         """
         moved = _matching(tangents, self._primals, self._inputs, "tangent", "primal")
         known = {node.serial: t for node, t in zip(self._inputs, moved, strict=True)}
-        tape.push(self._nodes(), known, self._bit)
+        tape.push(self._nodes(), known, self._bit, [x for x in self._outputs if isinstance(x, Node)])
         return self._rebuild_out(
             _finished(known.get(x.serial), x, moved) if isinstance(x, Node) else _zeros(x) for x in self._outputs
         )
@@ -107,7 +107,7 @@ class Linearization:
 
     def _nodes(self) -> list[Node]:
         if self._tape is None:
-            self._tape = tape_of([x for x in self._outputs if isinstance(x, Node)], self._bit)
+            self._tape, _ = tape_of([x for x in self._outputs if isinstance(x, Node)], self._bit)
         return self._tape
 
 

@@ -119,7 +119,8 @@ def ascent_direction(loss: Loss, x: Any) -> Any:
     >>> ascent_direction(lambda a: np.sum(a * a), np.array([1.0, -2.0]))
     array([ 2., -4.])
     """
-    gradient = mg.grad(loss)(x)
+    with mg.no_grad():  # the model's parameters are constants here
+        gradient = mg.grad(loss)(x)
     if not bool(np.isfinite(gradient).all()):
         raise FloatingPointError(
             "the loss has a gradient that is NaN or infinite; run it under minigrad.detect_anomaly() to see where from"

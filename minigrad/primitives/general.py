@@ -40,11 +40,10 @@ norm = general(
 
 
 def _logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    top = xp.max(x, axis=axis, keepdims=True)
+    top = x.max(axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
-    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
-    out = xp.log(total) + top
-    return out if keepdims else out.reshape(xp.sum(top, axis=axis).shape)
+    out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return out if keepdims else out.squeeze(axis=axis)
 
 
 def _shares(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -68,14 +67,14 @@ logsumexp = general(
 
 
 def _softmax(x: Any, *, axis: int = -1) -> Any:
-    out = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
-    out /= xp.sum(out, axis=axis, keepdims=True)
+    out = xp.exp(x - x.max(axis=axis, keepdims=True))
+    out /= out.sum(axis=axis, keepdims=True)
     return out
 
 
 def _log_softmax(x: Any, *, axis: int = -1) -> Any:
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 def _softmax_rule(t: Any, ans: Any, x: Any, axis: int = -1) -> Any:
@@ -93,8 +92,8 @@ log_softmax = general(
 
 
 def _cross_entropy(logits: Any, labels: Any) -> Any:
-    picked = logits[xp.arange(logits.shape[0]), labels]
-    return _logsumexp(logits, axis=-1) - picked
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return xp.log(xp.exp(shifted).sum(axis=-1)) - shifted[xp.arange(len(shifted)), labels]
 
 
 def _softmax_minus_one_hot(logits: Any, labels: Any) -> Any:

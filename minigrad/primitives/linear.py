@@ -28,7 +28,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def restore_axes(reduced: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     """Put axes of size 1 back where a reduction took them away, so that the result broadcasts against the argument."""
-    if keepdims or not len(shape):
+    if keepdims or axis is None:  # one number broadcasts against anything
         return reduced
     gone = axes_of(axis, len(shape))
     return reduced.reshape(tuple(1 if i in gone else n for i, n in enumerate(shape)))

@@ -342,6 +342,14 @@ def test_fgsm_takes_the_network_to_about_one_half_and_pga_lower(trained):
     assert max(stronger) < one
 
 
+def test_a_perturbation_of_a_model_with_parameters_is_a_plain_array(trained):
+    _, deep, x, y = trained
+    loss = loss_of(deep, y[:3])
+    for eta in (fgsm(loss, x[:3], 0.1), pga(loss, x[:3], 0.1, step=1.0, steps=2)):
+        assert type(eta) is numpy.ndarray
+        assert eta.dtype == "float32"
+
+
 def test_random_signs_of_the_same_size_hardly_matter(trained):
     _, deep, x, y = trained
     signs = numpy.random.default_rng(0).choice([-0.1, 0.1], x.shape).astype("float32")

@@ -124,6 +124,15 @@ def test_containers_are_taken_and_given():
     assert product["rest"][0] == 2.0
 
 
+def test_derivatives_have_the_dtype_of_what_they_belong_to():
+    """float32 meets float64: the result is float64, so its tangent is; the argument is float32, so its gradient is."""
+    single, double = on(numpy.ones(2, "float32")), on(numpy.ones((2, 2)))
+    out, lin = mg.linearize(lambda x: x + double, single)
+    assert out.dtype == lin.push(single).dtype == "float64"
+    assert lin.pull(out)[0].dtype == "float32"
+    assert lin.pull(out)[0].shape == (2,)
+
+
 def test_argnums_and_keywords():
     gradients = mg.grad(lambda x, y, *, power: (x * y) ** power, (1, 0))(on(2.0), on(3.0), power=2)
     assert [float(g) for g in gradients] == [24.0, 36.0]
