@@ -12,8 +12,9 @@ from typing import Any
 
 from numpy import ndarray as _ndarray
 
-from minigrad import data, linalg, nn, numpy, optim, prox, testing
+from minigrad import data, nn, numpy, optim, prox, testing
 from minigrad.backend import BackendError, MixedDevicesError, to_host, use
+from minigrad.numpy import linalg
 from minigrad.tape import AnomalyError, GraphError, ShapeError
 from minigrad.tensor import Tensor, detect_anomaly, no_grad, tensor
 from minigrad.transforms import (

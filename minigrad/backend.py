@@ -40,6 +40,11 @@ class Backend:
         The type of its arrays.
     asnumpy : callable
         Copies one of its arrays to the host as a NumPy array.
+
+    Examples
+    --------
+    >>> Backend("numpy", numpy, numpy.ndarray, numpy.asarray).module.pi
+    3.141592653589793
     """
 
     name: str
@@ -48,7 +53,13 @@ class Backend:
     asnumpy: Callable[[Any], numpy.ndarray]
 
     def own(self, value: Any) -> Any:
-        """Give the result of an operation as an array of this backend (reductions give NumPy scalars)."""
+        """Give the result of an operation as an array of this backend (reductions give NumPy scalars).
+
+        Examples
+        --------
+        >>> load("numpy").own(numpy.float64(2.0))
+        array(2.)
+        """
         if isinstance(value, _SCALARS):
             return self.module.asarray(value)
         if not isinstance(value, self.ndarray):
@@ -59,7 +70,13 @@ class Backend:
         return value
 
     def operand(self, value: Any) -> Any:
-        """Check and convert what stands beside a Tensor in an operation: an array, a list, or a scalar."""
+        """Check and convert what stands beside a Tensor in an operation: an array, a list, or a scalar.
+
+        Examples
+        --------
+        >>> load("numpy").operand([1.0, 2.0])
+        array([1., 2.])
+        """
         if isinstance(value, (self.ndarray, *_SCALARS)):
             return refuse_masked(value)
         if isinstance(value, list | tuple):
@@ -74,7 +91,13 @@ class Backend:
         )
 
     def asarray(self, value: Any, dtype: Any = None) -> Any:
-        """Make an array of this backend out of anything; this is the one place where data changes device."""
+        """Make an array of this backend out of anything; this is the one place where data changes device.
+
+        Examples
+        --------
+        >>> load("numpy").asarray([1, 2], "float32")
+        array([1., 2.], dtype=float32)
+        """
         refuse_masked(value)
         if isinstance(value, self.ndarray) or not hasattr(value, "__cuda_array_interface__"):
             return self.module.asarray(value, dtype=dtype)
@@ -84,7 +107,13 @@ class Backend:
 
 
 def refuse_masked(value: Any) -> Any:
-    """Return the value, unless it is a masked array, whose mask the arithmetic would silently drop."""
+    """Return the value, unless it is a masked array, whose mask the arithmetic would silently drop.
+
+    Examples
+    --------
+    >>> refuse_masked(2.0)
+    2.0
+    """
     if isinstance(value, numpy.ma.MaskedArray):
         raise TypeError("got a masked array, whose mask would be lost; fill it first: x.filled(0.0)")
     return value

@@ -23,6 +23,7 @@ import minigrad
 from minigrad import backend
 
 DISTRIBUTION = "minigrad-lectures"
+DEFAULT_OUT = "minigrad-tour"
 
 # The optional packages of pyproject.toml; a test compares the two.
 EXTRAS = {
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None, package: str = "lectures") -> i
         return 0
 
 
-# --------------------------------------------------------------------------------------------------- the command line
+# The command line
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,11 +89,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=lambda options, package: _help(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     tour = _command(commands, "tour", _tour, "run all lectures and write one page of them")
-    _run_options(tour)
+    run_options(tour)
+    _backend_option(tour)
     _command(commands, "lectures", _lectures, "list the lectures")
     lecture = _command(commands, "lecture", _lecture, "run one lecture and write its page")
     lecture.add_argument("name", help="the lecture's name, see: minigrad lectures")
-    _run_options(lecture)
+    run_options(lecture)
+    _backend_option(lecture)
     ledger = _command(commands, "ledger", _ledger, "show which statements of the lectures are proven by tests")
     ledger.add_argument("--topic", help="only the statements of this topic")
     _command(commands, "doctor", _doctor, "look at Python, the packages, the threads and the backend")
@@ -105,14 +108,24 @@ def _command(commands: Any, name: str, run: Callable[..., int], help: str) -> ar
     return parser
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
+def run_options(parser: argparse.ArgumentParser, out: str = DEFAULT_OUT) -> None:
+    """Add the options of every run; a lecture that is run as a script has the same ones.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> run_options(parser)
+    >>> parser.parse_args(["--seed", "7"])
+    Namespace(budget='fast', seed=7, out='minigrad-tour')
+    """
     parser.add_argument(
         "--budget", choices=("fast", "full"), default="fast", help="how much to compute (default: fast)"
     )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of every random number (default: 0)")
-    parser.add_argument(
-        "--out", type=_folder, default="minigrad-tour", metavar="DIR", help="folder for the results (%(default)s)"
-    )
+    parser.add_argument("--out", type=_folder, default=out, metavar="DIR", help="folder for the results (%(default)s)")
+
+
+def _backend_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", metavar="NAME", help=f"which array library computes: {' or '.join(backend.names())}"
     )
@@ -135,7 +148,7 @@ def _help(parser: argparse.ArgumentParser) -> int:
     return 0
 
 
-# -------------------------------------------------------------------------------------------------------- the lectures
+# The lectures
 
 
 def _room(module: str) -> ModuleType:
@@ -151,14 +164,14 @@ def _room(module: str) -> ModuleType:
 
 
 def _tour(options: argparse.Namespace, package: str) -> int:
-    rooms = _room("lectures.tour")
-    return _visit(options, rooms, lambda: rooms.tour(options.budget, options.seed, options.out, package))
+    rooms = _room("lectures.telling.tour")
+    return _visit(options, rooms, lambda: rooms.tour(options.out, options.budget, options.seed, package))
 
 
 def _lecture(options: argparse.Namespace, package: str) -> int:
-    rooms = _room("lectures.tour")
+    rooms = _room("lectures.telling.tour")
     name = options.name
-    return _visit(options, rooms, lambda: rooms.lecture(name, options.budget, options.seed, options.out, package))
+    return _visit(options, rooms, lambda: rooms.lecture(name, options.out, options.budget, options.seed, package))
 
 
 def _visit(options: argparse.Namespace, rooms: ModuleType, journey: Callable[[], Any]) -> int:
@@ -192,7 +205,7 @@ def _conclude(summary: Any, rooms: ModuleType) -> int:
 
 
 def _lectures(options: argparse.Namespace, package: str) -> int:
-    rooms = _room("lectures.tour")
+    rooms = _room("lectures.telling.catalogue")
     print(rooms.table(rooms.catalogue(package)))
     return 0
 
@@ -206,7 +219,7 @@ def _ledger(options: argparse.Namespace, package: str) -> int:
     return 0
 
 
-# ---------------------------------------------------------------------------------------------------------- the doctor
+# The doctor
 
 
 def _doctor(options: argparse.Namespace, package: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import minigrad.numpy as np
 from minigrad.backend import xp
 from minigrad.tensor import Tensor
 
@@ -88,14 +89,11 @@ def project_l2(x: Any, radius: float) -> Any:
     >>> project_l2(numpy.array([3.0, 4.0]), 1.0)
     array([0.6, 0.8])
     """
-    from minigrad.linalg import norm
-    from minigrad.numpy import where
-
     check_radius(radius)
     axes = tuple(range(1, x.ndim)) if x.ndim > 1 else None
-    length = norm(x, axis=axes, keepdims=True)
+    length = np.linalg.norm(x, axis=axes, keepdims=True)
     outside = (length.data if isinstance(length, Tensor) else length) > radius
-    return where(outside, x * (radius / where(outside, length, 1.0)), x)
+    return np.where(outside, x * (radius / np.where(outside, length, 1.0)), x)
 
 
 def check_radius(radius: float) -> None:

@@ -172,12 +172,26 @@ class Primitive:
         """Compute the operation, and record it if an argument is a node."""
         for argument in args:
             if isinstance(argument, Node):
+                if params and self.kind == "elementwise":
+                    refuse_output_settings(self.name, params)
                 return record(self, args, params)
         backend = active.get() or current()
         return (self.forwards.get(backend) or self.forward_on(backend))(*args, **params)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}: {self.kind}>"
+
+
+def refuse_output_settings(name: str, params: dict[str, Any]) -> None:
+    """Refuse NumPy's keywords for where and how a result is stored, which no rule knows.
+
+    Examples
+    --------
+    >>> refuse_output_settings("exp", {})
+    """
+    for keyword in ("out", "where", "dtype", "casting"):
+        if keyword in params:
+            raise TypeError(f"{name} of a Tensor cannot take {keyword}=; select or convert its result instead")
 
 
 def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = NO_PARAMS) -> Any:

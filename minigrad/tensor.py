@@ -99,19 +99,43 @@ class Tensor(Node):
         return self.data.dtype
 
     def numpy(self) -> ndarray:
-        """Give its value as a NumPy array on the host."""
+        """Give its value as a NumPy array on the host.
+
+        Examples
+        --------
+        >>> tensor([1.0, 2.0], requires_grad=True).numpy()
+        array([1., 2.])
+        """
         return to_host(self.data)
 
     def item(self) -> float | int | bool:
-        """Give its only element as a Python number."""
+        """Give its only element as a Python number.
+
+        Examples
+        --------
+        >>> tensor([2.5]).item()
+        2.5
+        """
         return self.data.item()
 
     def tolist(self) -> Any:
-        """Give its value as nested Python lists."""
+        """Give its value as nested Python lists.
+
+        Examples
+        --------
+        >>> tensor([[1.0, 2.0]]).tolist()
+        [[1.0, 2.0]]
+        """
         return self.data.tolist()
 
     def detach(self) -> Tensor:
-        """Give a tensor with the same value that no derivative flows through."""
+        """Give a tensor with the same value that no derivative flows through.
+
+        Examples
+        --------
+        >>> tensor(2.0, requires_grad=True).detach()
+        tensor(2.)
+        """
         return tape.leaf(self.data, 0)
 
     def backward(self, gradient: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None) -> None:
@@ -289,12 +313,12 @@ class Tensor(Node):
         return numpy.array(to_host(self.data), dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from minigrad.numpy import called_as_ufunc
+        from minigrad.numpy.dispatch import called_as_ufunc
 
         return called_as_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        from minigrad.numpy import called_as_function
+        from minigrad.numpy.dispatch import called_as_function
 
         return called_as_function(function, args, kwargs)
 
@@ -326,11 +350,24 @@ class Tensor(Node):
         return linear.transpose(self)
 
     def reshape(self, *shape: Any) -> Any:
-        """Give the same elements another shape."""
+        """Give the same elements another shape.
+
+        Examples
+        --------
+        >>> tensor([1.0, 2.0]).reshape(2, 1).shape
+        (2, 1)
+        """
         return linear.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
 
     def astype(self, dtype: Any) -> Any:
-        """Convert the elements to another floating-point type, or to a plain array of any other type."""
+        """Convert the elements to another floating-point type, or to a plain array of any other type.
+
+        Examples
+        --------
+        >>> x = tensor([1.0, 2.0])
+        >>> x.astype("float32"), x.astype(int)
+        (tensor([1., 2.], dtype=float32), array([1, 2]))
+        """
         if not numpy.issubdtype(dtype, numpy.floating):
             return self.data.astype(dtype)
         return linear.astype(self, dtype=numpy.dtype(dtype))

@@ -35,6 +35,12 @@ class Linearization:
         The Jacobian times the tangents.
     pull(cotangent)
         The transposed Jacobian times the cotangent, a tuple with one part per primal.
+
+    Examples
+    --------
+    >>> out, lin = linearize(lambda x: 3.0 * x, 2.0)
+    >>> lin.out, lin.push(1.0), lin.pull(1.0)
+    (np.float64(6.0), np.float64(3.0), (np.float64(3.0),))
     """
 
     def __init__(self, function: Function, primals: tuple[Any, ...]) -> None:
@@ -67,6 +73,11 @@ class Linearization:
         ------
         ShapeError
             If a tangent does not have its primal's shape.
+
+        Examples
+        --------
+        >>> linearize(lambda x, y: x * y, 2.0, 5.0)[1].push(1.0, 0.0)
+        np.float64(5.0)
         """
         moved = _matching(tangents, self._primals, self._inputs, "tangent", "primal")
         known = {node.serial: t for node, t in zip(self._inputs, moved, strict=True)}
@@ -87,11 +98,22 @@ class Linearization:
         ------
         ShapeError
             If the cotangent does not have the value's shape.
+
+        Examples
+        --------
+        >>> linearize(lambda x, y: x * y, 2.0, 5.0)[1].pull(1.0)
+        (np.float64(5.0), np.float64(2.0))
         """
         return self._pulled(cotangent, self._nodes(), consume=False)
 
     def pull_once(self, cotangent: Any) -> tuple[Any, ...]:
-        """Pull a cotangent back and free the graph on the way, for when no second sweep is wanted."""
+        """Pull a cotangent back and free the graph on the way, for when no second sweep is wanted.
+
+        Examples
+        --------
+        >>> linearize(lambda x: x**2, 3.0)[1].pull_once(1.0)
+        (np.float64(6.0),)
+        """
         nodes, self._tape = self._nodes(), None
         return self._pulled(cotangent, nodes, consume=True)
 
@@ -479,7 +501,13 @@ def _handed_out(x: Any) -> Any:
 
 
 def scalar(x: Any) -> Any:
-    """Give a host array without axes as a NumPy scalar, which prints and compares as a number."""
+    """Give a host array without axes as a NumPy scalar, which prints and compares as a number.
+
+    Examples
+    --------
+    >>> scalar(numpy.array(2.0))
+    np.float64(2.0)
+    """
     return x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
 
 

@@ -34,8 +34,7 @@ from lectures.attacks import (
     train,
     worst_perturbation,
 )
-from lectures.story import Run, Story
-from lectures.style import figure
+from lectures.telling import Run, Story, figure
 from minigrad import data
 
 story = Story(__name__, order=10)
@@ -235,7 +234,7 @@ def accuracy_against_size(run: Run) -> None:
         return pga(loss, x, eps, step=10_000.0, steps=40, box=BOX)
 
     one_step = partial(fgsm, box=BOX)
-    curves = {
+    curves: dict[str, tuple[str, Any]] = {
         "network, random signs": ("network", random_signs),
         "softmax model, FGSM": ("softmax model", one_step),
         "network, FGSM": ("network", one_step),

@@ -69,7 +69,13 @@ class Linear(Module):
         return np.matmul(x, self.weight.T) if self.bias is None else affine(x, self.weight, self.bias)
 
     def settings(self) -> str:
-        """Say the sizes."""
+        """Say the sizes.
+
+        Examples
+        --------
+        >>> Linear(3, 2, bias=False).settings()
+        '3, 2, bias=False'
+        """
         outputs, inputs = self.weight.shape
         return f"{inputs}, {outputs}{'' if self.bias is not None else ', bias=False'}"
 
@@ -114,7 +120,13 @@ class Sequential(Module):
         self.modules = modules
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Walk over the modules, named by their places."""
+        """Walk over the modules, named by their places.
+
+        Examples
+        --------
+        >>> list(Sequential(Linear(3, 2), ReLU()).children())
+        [('0', Linear(3, 2)), ('1', ReLU())]
+        """
         return ((str(i), module) for i, module in enumerate(self.modules))
 
     def forward(self, x: Any) -> Any:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lectures.page import FormulaError, formula, inline, markdown, page, section
-from lectures.story import Number, Picture, Report, StepResult, Text
+from lectures.telling.formulas import FormulaError, formula
+from lectures.telling.inline import inline
+from lectures.telling.markdown import markdown
+from lectures.telling.page import page
+from lectures.telling.report import Number, Picture, Report, StepResult, Text
+from lectures.telling.section import section
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -39,6 +43,11 @@ class Checker(HTMLParser):
         return [attributes[attribute] for _, attributes in self.tags if attribute in attributes]
 
 
+def page_of(*reports, title="The tour"):
+    level = 1 if len(reports) == 1 else 2
+    return page(title, [section(report, level) for report in reports], reports)
+
+
 def check(text):
     checker = Checker()
     checker.feed(text)
@@ -60,14 +69,14 @@ def report():
 
 
 def test_a_page_nests_properly_and_its_ids_are_unique(report):
-    checker = check(page([report]))
+    checker = check(page_of(report))
     ids = checker.values("id")
     assert len(ids) == len(set(ids))
     assert {href[1:] for href in checker.values("href")} <= set(ids)
 
 
 def test_a_page_needs_no_network_and_no_script(report):
-    text = page([report, Report("other", "Other")])
+    text = page_of(report, Report("other", "Other"))
     checker = check(text)
     assert "script" not in {tag for tag, _ in checker.tags}
     assert all(source.startswith("data:image/png;base64,") for source in checker.values("src"))
@@ -76,7 +85,7 @@ def test_a_page_needs_no_network_and_no_script(report):
 
 
 def test_a_page_shows_title_contents_numbers_code_and_facts(report):
-    checker = check(page([report]))
+    checker = check(page_of(report))
     for shown in ("First words.", "1e-01", "if a < b:\n    pass", "Seed7", "Budgetfast"):
         assert shown in checker.text
     assert [tag for tag, _ in checker.tags].count("h1") == 1
@@ -85,7 +94,7 @@ def test_a_page_shows_title_contents_numbers_code_and_facts(report):
 
 
 def test_a_page_of_several_lectures_lists_them_and_lowers_their_headings(report):
-    checker = check(page([report, Report("other", "Other lecture")], title="Two lectures"))
+    checker = check(page_of(report, Report("other", "Other lecture"), title="Two lectures"))
     assert checker.text.count("Two lectures") == 2
     headings = [(tag, attributes.get("id")) for tag, attributes in checker.tags if re.fullmatch("h[1-6]", tag)]
     expected = [("h1", None), ("h2", "small"), ("h3", "small-part-one"), ("h3", "small-part-one-2"), ("h2", "other")]
@@ -97,19 +106,19 @@ def test_an_error_is_shown_with_its_traceback(report):
         raise ValueError("a < b")
     except ValueError as error:
         report.error = error
-    checker = check(page([report]))
+    checker = check(page_of(report))
     assert "ValueError: a < b" in checker.text
     assert "test_page.py" in checker.text
 
 
 def test_an_interruption_is_shown_without_a_traceback(report):
     report.error = KeyboardInterrupt()
-    text = check(page([report])).text
+    text = check(page_of(report)).text
     assert "stopped before its end" in text
     assert "Traceback" not in text
 
 
-# ------------------------------------------------------------------------------------------------------------ formulas
+# Formulas
 
 
 def test_a_formula_carries_its_source_and_takes_size_and_colour_from_the_text():
@@ -162,7 +171,7 @@ def test_a_comma_stays_with_its_formula():
     assert "glued" not in inline("see $x$ then")
 
 
-# --------------------------------------------------------------------------------------------------------------- text
+# Text
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lectures.story import OutputError, Run, Story, cells, writable_folder, write_file
-from lectures.style import COLORS, figure, use_style
+from lectures.telling import Run, Story, figure
+from lectures.telling.cells import cells
+from lectures.telling.files import OutputError, writable_folder, write_file
+from lectures.telling.style import COLORS, use_style
 
 LECTURE = '''\
 # %% [markdown]
 # # A small lecture
 # It has $x^2$ in its text.
 # %%
-from lectures.story import Story
-from lectures.style import figure
+from lectures.telling import Story, figure
 
 story = Story(__name__, order=3)
 # %% [markdown]
@@ -190,7 +191,7 @@ def named(name, step):
     return step
 
 
-# ------------------------------------------------------------------------------------------------------- as a script
+# As a script
 
 
 def test_as_a_script_it_runs_and_saves(lecture, tmp_path, monkeypatch, capsys):
@@ -226,7 +227,7 @@ def test_a_script_refuses_a_negative_seed(story, capsys):
     assert "the seed must be zero or a positive integer" in capsys.readouterr().err
 
 
-# ------------------------------------------------------------------------------------------------------ in a notebook
+# In a notebook
 
 
 class Shell:
@@ -280,7 +281,7 @@ def test_an_import_inside_a_notebook_only_registers(shell, lecture):
     assert shell.shown == []
 
 
-# ------------------------------------------------------------------------------------------------- folders and style
+# Folders and style
 
 
 def test_a_folder_is_made_with_its_parents(tmp_path):

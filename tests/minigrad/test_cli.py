@@ -19,8 +19,7 @@ GOOD = """\
 # %% [markdown]
 # # The {name} lecture
 # %%
-from lectures.story import Story
-from lectures.style import figure
+from lectures.telling import Story, figure
 
 story = Story(__name__, order={order})
 # %%
@@ -75,7 +74,7 @@ def assert_refused(capsys, code, message):
     assert "Traceback" not in printed.err
 
 
-# --------------------------------------------------------------------------------------------------------- what works
+# What works
 
 
 def test_without_a_command_it_shows_the_help(capsys):
@@ -120,7 +119,7 @@ def test_lectures_lists_names_titles_and_steps_and_those_that_cannot_be_imported
     assert "cannot be imported: ModuleNotFoundError" in second
 
 
-# --------------------------------------------------------------------------------------------------------- what fails
+# What fails
 
 
 def test_one_failing_lecture_does_not_lose_the_others(course, capsys):
@@ -170,7 +169,7 @@ def test_a_folder_without_permission_is_named(course, capsys, monkeypatch):
     def refuse(*arguments, **settings):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("lectures.story.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("lectures.telling.files.tempfile.TemporaryFile", refuse)
     assert_refused(capsys, run(course, "tour", "--out", "out"), "cannot write to the folder out: Permission denied")
 
 
@@ -212,7 +211,7 @@ def test_a_course_without_lectures_says_so(capsys, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-# ------------------------------------------------------------------------------------------------------------- Ctrl-C
+# Ctrl-C
 
 
 def test_an_interruption_keeps_what_was_finished(course, tmp_path):
@@ -250,7 +249,7 @@ def test_an_interruption_keeps_what_was_finished(course, tmp_path):
     assert (tmp_path / "here" / "alpha" / "draw.png").is_file()
 
 
-# ----------------------------------------------------------------------------------------------- the ledger, the doctor
+# The ledger, the doctor
 
 
 @pytest.fixture

@@ -45,6 +45,8 @@ def test_in_place_assignment(x):
         numpy.add(X, x, out=numpy.zeros(2))
     with raises(TypeError, "out="):
         np.sum(x, out=numpy.zeros(()))
+    with raises(TypeError, "exp", "out="):
+        np.exp(x, out=numpy.zeros(2))
 
 
 def test_backward_of_a_vector_without_a_cotangent(x):

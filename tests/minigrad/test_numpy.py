@@ -71,6 +71,9 @@ COMPOSITIONS = {
     "mean": (lambda np, x: np.mean(x, axis=(0, 1)), X),
 }
 NUMPY_ONLY = {  # autograd has no rule for these, or one that fails on them
+    "average": (lambda np, x: np.average(x, axis=1, weights=numpy.array([[1.0, 2.0, 0.5]] * 2)), X),
+    "average along an axis": (lambda np, x: np.average(x, axis=0, weights=[1.0, 3.0]), X),
+    "broadcast_to": (lambda np, x: np.broadcast_to(x, (2, 2, 3)), X),
     "outer": (lambda np, x: np.outer(x, x[0]), X),
     "einsum with a diagonal": (lambda np, x: np.einsum("ii->i", x), SQUARE),
     "diagonal": (lambda np, x: np.diagonal(x, 1), SQUARE),
@@ -199,6 +202,7 @@ def test_arrays_on_the_left_leave_the_operation_to_the_tensor():
 
 def test_other_names_pass_through():
     assert np.pi == numpy.pi
+    assert np.e == numpy.e
     assert np.random is numpy.random
     assert np.zeros is numpy.zeros
     assert np.linalg.svd is numpy.linalg.svd

@@ -1,4 +1,4 @@
-"""Differentiable linear algebra: ``np.linalg`` of `minigrad.numpy`. Other names are the array library's own."""
+"""Linear algebra: norms, determinants, and systems of equations. Other names are the array library's own."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
-        raise AttributeError(f"module 'minigrad.linalg' has no attribute {name!r}")
+        raise AttributeError(f"module 'minigrad.numpy.linalg' has no attribute {name!r}")
     return getattr(xp.linalg, name)
