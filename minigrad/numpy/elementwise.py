@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.numpy.arrays import as_array
 from minigrad.backend import xp
+from minigrad.numpy.arrays import as_array
 from minigrad.primitives import elementwise
 from minigrad.primitives.elementwise import (
     absolute,

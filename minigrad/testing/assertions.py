@@ -2,7 +2,9 @@
 
 Each is a theorem about all points of a set. ``on=`` names the set: a Hypothesis strategy, a size or shape (for all
 vectors or arrays of it), or one array or a list of arrays, to check just those. A failure shows the smallest
-counterexample that was found, both values, and the size of the violation beside what rounding can explain.
+counterexample that was found, both values, and the size of the violation beside what rounding can explain: 64
+roundings of the largest number in sight, times ``condition=``, how much the computation magnifies them. Where the
+values are small because large numbers cancel, ``scale=`` says how large those were.
 """
 
 from __future__ import annotations
@@ -89,9 +91,9 @@ def _same_shape_pairs(on: Any) -> Any:
     return st.tuples(drawn, drawn).filter(lambda pair: numpy.shape(pair[0]) == numpy.shape(pair[1]))
 
 
-def _rounding(*values: Any, condition: float = 1.0) -> float:
+def _rounding(*values: Any, condition: float = 1.0, scale: float = 0.0) -> float:
     arrays = [host(v) for v in values]
-    scale = max(float(numpy.abs(a[numpy.isfinite(a)]).max(initial=0.0)) for a in arrays)
+    scale = max(scale, *(float(numpy.abs(a[numpy.isfinite(a)]).max(initial=0.0)) for a in arrays))
     return ROUNDINGS * unit_roundoff(*arrays) * condition * scale
 
 
@@ -110,8 +112,8 @@ def _number(value: Any, claim: str) -> float:
     return float(array.reshape(()))
 
 
-def _at_most(claim: str, left: float, right: float, condition: float, **points: Any) -> None:
-    rounding = _rounding(left, right, condition=condition)
+def _at_most(claim: str, left: float, right: float, condition: float, scale: float, **points: Any) -> None:
+    rounding = _rounding(left, right, condition=condition, scale=scale)
     if not left <= right + rounding:
         raise _report(claim, left, right, left - right, rounding, **points)
 
@@ -159,7 +161,13 @@ def assert_gradient(f: Function, claimed: Function, x: Any = None) -> None:
 
 
 def assert_identity(
-    left: Function, right: Function, on: Any = None, *, condition: float = 100.0, examples: int = 200
+    left: Function,
+    right: Function,
+    on: Any = None,
+    *,
+    condition: float = 100.0,
+    scale: float = 0.0,
+    examples: int = 200,
 ) -> None:
     """Assert ``left(x) = right(x)`` for all x, up to rounding.
 
@@ -182,7 +190,7 @@ def assert_identity(
 
     def check(x: Any) -> None:
         a, b = left(x), right(x)
-        same = close(a, b, condition=condition)
+        same = close(a, b, condition=condition, scale=scale)
         if not same:
             raise Counterexample(f"the identity fails at x = {x}: {host(a)} against {host(b)}; {same}")
 
@@ -190,7 +198,13 @@ def assert_identity(
 
 
 def assert_upper_bound(
-    f: Function, bound: Function | float, on: Any = None, *, condition: float = 1.0, examples: int = 200
+    f: Function,
+    bound: Function | float,
+    on: Any = None,
+    *,
+    condition: float = 1.0,
+    scale: float = 0.0,
+    examples: int = 200,
 ) -> None:
     """Assert ``f(x) <= bound(x)`` for all x, up to rounding.
 
@@ -211,7 +225,7 @@ def assert_upper_bound(
 
     def check(x: Any) -> None:
         right = bound(x) if callable(bound) else bound
-        _at_most("the upper bound", _number(f(x), "a bound"), _number(right, "a bound"), condition, x=x)
+        _at_most("the upper bound", _number(f(x), "a bound"), _number(right, "a bound"), condition, scale, x=x)
 
     for_all(check, on, examples=examples)
 
@@ -337,7 +351,9 @@ def assert_projection(project: Function, member: Function, on: Any = None, *, ex
     for_all(check, _same_shape_pairs(on), examples=examples)
 
 
-def assert_maximizer(f: Function, maximizer: Any, on: Any, *, condition: float = 1.0, examples: int = 200) -> None:
+def assert_maximizer(
+    f: Function, maximizer: Any, on: Any, *, condition: float = 1.0, scale: float = 0.0, examples: int = 200
+) -> None:
     """Assert ``f(z) <= f(maximizer)`` for all feasible points z.
 
     Parameters
@@ -357,7 +373,7 @@ def assert_maximizer(f: Function, maximizer: Any, on: Any, *, condition: float =
     best = _number(f(maximizer), "a maximum")
 
     def check(z: Any) -> None:
-        _at_most("the maximum", _number(f(z), "a maximum"), best, condition, z=z)
+        _at_most("the maximum", _number(f(z), "a maximum"), best, condition, scale, z=z)
 
     for_all(check, on, examples=examples)
 

@@ -56,11 +56,12 @@ def unit_roundoff(*arrays: numpy.ndarray) -> float:
     return float(max(numpy.finfo(kind).eps for kind in kinds))
 
 
-def close(actual: Any, expected: Any, *, condition: float = 1.0) -> Closeness:
+def close(actual: Any, expected: Any, *, condition: float = 1.0, scale: float = 0.0) -> Closeness:
     """Tell whether two arrays are equal up to rounding.
 
     Allowed is ``64 · eps · condition · scale`` in every entry: eps belongs to the coarser of the two dtypes, and scale
-    is the largest finite entry of both. NaN equals nothing, not even NaN; infinities must agree in place and sign.
+    is the largest finite entry of both, or the given one if that is larger. NaN equals nothing, not even NaN;
+    infinities must agree in place and sign.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ def close(actual: Any, expected: Any, *, condition: float = 1.0) -> Closeness:
         Arrays, Tensors, or numbers, of the same shape.
     condition : float
         How much the computation may magnify rounding errors: its condition number, or the number of its steps.
+    scale : float
+        The size of the numbers that went into the values, where they cancel to something small.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def close(actual: Any, expected: Any, *, condition: float = 1.0) -> Closeness:
     if not gap.size:
         return Closeness(True, "both are empty")
     eps = unit_roundoff(a, b)
-    scale = float(max(numpy.abs(a[finite]).max(initial=0.0), numpy.abs(b[finite]).max(initial=0.0)))
+    scale = float(max(scale, numpy.abs(a[finite]).max(initial=0.0), numpy.abs(b[finite]).max(initial=0.0)))
     allowed = ROUNDINGS * eps * condition * scale
     worst = tuple(int(i) for i in numpy.unravel_index(int(gap.argmax()), gap.shape))
     reason = f"allowed is {allowed:.1g} = {ROUNDINGS} · eps {eps:.1e} · condition {condition:g} · scale {scale:g}"

@@ -229,7 +229,7 @@ def test_pga_on_a_concave_function_never_falls_and_ends_at_the_maximum(data, eps
     values = [float(f(eta)) for eta in path]
     assert all(b >= a - 1e-12 * (1.0 + abs(a)) for a, b in itertools.pairwise(values))
     end = pga(f, x, eps, step=1.0 / smooth, steps=1000, norm=norm)
-    assert_maximizer(f, end, ms.inside_ball(3, norm, eps), condition=1e6, examples=40)
+    assert_maximizer(f, end, ms.inside_ball(3, norm, eps), condition=1e6, scale=1.0, examples=40)
 
 
 @pytest.mark.proves("epfl11-pga", "opt19-pga", "opt19-adv-example")
