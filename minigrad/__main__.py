@@ -2,7 +2,7 @@
 
 import sys
 
-from minigrad.cli import main
+from minigrad.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -44,6 +44,19 @@ class UserError(Exception):
     """
 
 
+def command() -> int:
+    """Run the command from the shell, the lectures with one thread in NumPy's linear algebra.
+
+    Their matrices are small, so a second thread gains nothing, and on a busy machine the threads wait for each other:
+    a tour of 4 seconds took 40. The number of threads can only be set before NumPy is imported.
+    """
+    chosen = any(os.environ.get(name) for name in THREAD_VARIABLES)
+    if os.name == "posix" and not chosen and {"tour", "lecture"} & set(sys.argv[1:]):
+        one_each = dict.fromkeys(THREAD_VARIABLES, "1")
+        os.execve(sys.executable, [sys.executable, "-m", "minigrad", *sys.argv[1:]], os.environ | one_each)
+    return main()
+
+
 def main(arguments: Sequence[str] | None = None, package: str = "lectures") -> int:
     """Run the command and return its exit code: 0, or 1 after a bug, 2 after a wrong request, 130 after Ctrl-C.
 

@@ -39,6 +39,7 @@ from minigrad import data
 
 story = Story(__name__, order=10)
 BOX = (0.0, 1.0)  # pixels go from paper to ink
+TITLES = {"linf": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$"}
 
 # %% [markdown]
 # ## A model where the worst case is known
@@ -79,8 +80,6 @@ def worst_case_of_a_linear_model(run: Run) -> None:
     optimum = float(weights @ image + 0.1 * dual_norm(weights))
     run.number("gap between FGSM and the exact optimum, 64 pixels", abs(reached - optimum), "{:.1e}")
 
-
-TITLES = {"linf": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$"}
 
 # %% [markdown]
 # ## Two classifiers of real digits
@@ -174,6 +173,14 @@ def attacked_digits(run: Run) -> None:
 
 
 # %%
+STEPPED = {
+    "PGA, α = 1": partial(pga, step=1.0),
+    "PGA, α = 100": partial(pga, step=100.0),
+    "PGA, α = 10,000": partial(pga, step=10_000.0),
+    "steps of FGSM, α = 0.01": partial(iterated_fgsm, step=0.01),
+}
+
+
 @story.step
 def loss_along_the_steps(run: Run) -> None:
     """Mean loss of the network on the attacked test digits after each step, ε = 0.1. FGSM is one step."""
@@ -197,21 +204,17 @@ def loss_along_the_steps(run: Run) -> None:
     axes.legend()
     run.figure(picture, "steps")
     run.number("mean loss under FGSM", one, "{:.2f} nats")
+    reach = 10_000.0 * abs(mg.grad(loss)(x)).max(axis=1)
+    run.number("images that the first step with α = 10,000 moves by less than ε", (reach < 0.1).mean(), "{:.1%}")
     for label, attack in STEPPED.items():
         eta = attack(loss, x, 0.1, steps=steps, box=BOX)
         run.number(f"mean loss under {label}, {steps} steps", float(loss(x + eta)) / len(x), "{:.2f} nats")
 
 
-STEPPED = {
-    "PGA, α = 1": partial(pga, step=1.0),
-    "PGA, α = 100": partial(pga, step=100.0),
-    "PGA, α = 10,000": partial(pga, step=10_000.0),
-    "steps of FGSM, α = 0.01": partial(iterated_fgsm, step=0.01),
-}
-
 # %% [markdown]
-# The gradient of a confident image is tiny, because its loss is nearly flat. A step that suits most images hardly moves
-# it; a step that is long enough for it throws the others from corner to corner. Signs give all pixels the same speed.
+# The gradient of a confident image is tiny, because its loss is nearly flat. With $\alpha = 1$ such images hardly move,
+# and even $\alpha = 10{,}000$ leaves some of them behind, which the next figure shows for large $\epsilon$. Signs give
+# all pixels the same speed.
 #
 # ## Accuracy against the size of the perturbation
 

@@ -5,7 +5,6 @@ import os
 import runpy
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import matplotlib
@@ -228,26 +227,6 @@ def test_a_script_refuses_a_negative_seed(story, capsys):
 
 
 # In a notebook
-
-
-class Shell:
-    """Stands for IPython's shell: remembers what was displayed."""
-
-    def __init__(self):
-        self.shown = []
-        self.display_pub = self
-
-    def publish(self, data, metadata):
-        self.shown.append((data, metadata))
-
-
-@pytest.fixture
-def shell(monkeypatch):
-    shell = Shell()
-    ipython = types.ModuleType("IPython")
-    ipython.get_ipython = lambda: shell
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    return shell
 
 
 def test_in_a_notebook_each_step_runs_at_once_and_shows_its_figure(shell, capsys):

@@ -2,7 +2,6 @@
 
 import numpy
 import pytest
-from cases import CASES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ import minigrad as mg
 from minigrad.backend import current
 from minigrad.primitives import TABLE
 from minigrad.testing import check_grads, close
+from tests.minigrad.cases import CASES
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 
