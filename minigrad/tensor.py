@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn
@@ -312,16 +312,6 @@ class Tensor(Node):
             )
         return numpy.array(to_host(self.data), dtype=dtype, copy=copy)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from minigrad.numpy.dispatch import called_as_ufunc
-
-        return called_as_ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        from minigrad.numpy.dispatch import called_as_function
-
-        return called_as_function(function, args, kwargs)
-
     def __copy__(self) -> Tensor:
         return e.positive(self)
 
@@ -342,7 +332,7 @@ class Tensor(Node):
         dtype = "" if self.dtype == numpy.float64 else f", dtype={self.dtype}"
         return f"tensor({values}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
 
-    # Methods; minigrad.numpy adds NumPy's others
+    # Methods; minigrad.numpy adds NumPy's others, and what NumPy's own functions do when they meet a Tensor
 
     @property
     def T(self) -> Any:

@@ -17,6 +17,7 @@ import numpy
 from minigrad import tape
 from minigrad.backend import current, xp
 from minigrad.containers import flatten, same_structure
+from minigrad.numpy import stack
 from minigrad.primitives.elementwise import positive
 from minigrad.tape import Node, ShapeError, mode, switched, tape_of
 from minigrad.tensor import Tensor, require_float
@@ -428,8 +429,6 @@ def jacobian(f: Function) -> Function:
                 raise TypeError(
                     f"jacobian takes a function from one array to one array; its {what} is a {type(value).__name__}"
                 )
-        from minigrad.numpy import stack
-
         point = linearization._inputs[0].data
         shape, size = tuple(out.shape) + tuple(point.shape), out.size
         if not size or not point.size:

@@ -29,7 +29,7 @@ from typing import Any
 from minigrad.backend import xp
 from minigrad.numpy import constants, dispatch, linalg, methods
 from minigrad.numpy.activations import cross_entropy, leaky_relu, log_softmax, softmax
-from minigrad.numpy.arrays import array, as_array, asarray, astype, copy
+from minigrad.numpy.arrays import array, as_array, asarray, astype, copy, stack
 from minigrad.numpy.elementwise import (
     abs,
     acos,
@@ -57,7 +57,6 @@ from minigrad.numpy.joining import (
     pad,
     repeat,
     split,
-    stack,
     tile,
     vstack,
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.backend import current, xp
+from minigrad.primitives import linear
 from minigrad.primitives.elementwise import positive
+from minigrad.tape import ShapeError
 from minigrad.tensor import Tensor
 
 
@@ -41,8 +44,6 @@ def array(x: Any, dtype: Any = None, **kwargs: Any) -> Any:
     if isinstance(x, Tensor):
         return x if dtype is None else x.astype(dtype)
     if isinstance(x, list | tuple) and _holds_tensor(x):
-        from minigrad.numpy.joining import stack  # that file imports this one
-
         joined = stack([array(part) for part in x])
         return joined if dtype is None else joined.astype(dtype)
     return xp.array(x, dtype=dtype, **kwargs)
@@ -65,6 +66,32 @@ def _holds_tensor(x: Any) -> bool:
     if isinstance(x, list | tuple):
         return any(_holds_tensor(part) for part in x)
     return isinstance(x, Tensor)
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """Join arrays of one shape along a new axis.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> np.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
+    array([[1., 3.],
+           [2., 4.]])
+    """
+    parts = [as_array(x) for x in arrays]
+    shapes = {tuple(x.shape) for x in parts}
+    if len(shapes) != 1:
+        given = ", ".join(str(x.shape) for x in parts) or "no arrays"
+        raise ShapeError(f"stack needs arrays of one shape; got {given}")
+    (shape,) = shapes
+    (axis,) = linear.axes_of(axis, len(shape) + 1)
+    wider = (*shape[:axis], 1, *shape[axis:])
+    return linear.concatenate(*[linear.reshape(x, shape=wider) for x in parts], axis=axis)
 
 
 def astype(x: Any, dtype: Any) -> Any:

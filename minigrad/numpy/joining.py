@@ -46,27 +46,6 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     return linear.concatenate(*parts, axis=axes_of(axis or 0, parts[0].ndim)[0])
 
 
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays along a new axis.
-
-    Raises
-    ------
-    ShapeError
-        If the arrays differ in shape.
-
-    Examples
-    --------
-    >>> import minigrad.numpy as np
-    >>> np.stack([[1.0, 2.0], [3.0, 4.0]], axis=1)
-    array([[1., 3.],
-           [2., 4.]])
-    """
-    parts = [as_array(x) for x in arrays]
-    if len({x.shape for x in parts}) > 1:
-        raise ShapeError(f"stack needs arrays of one shape; got {', '.join(str(x.shape) for x in parts)}")
-    return concatenate([expand_dims(x, axis) for x in parts], axis)
-
-
 def vstack(arrays: Sequence[Any]) -> Any:
     """Join arrays as rows.
 

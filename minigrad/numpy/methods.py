@@ -1,4 +1,4 @@
-"""NumPy's method names, attached to `Tensor`: ``x.sum()`` is ``sum(x)``."""
+"""What NumPy gives `Tensor`: its method names, ``x.sum()`` for ``sum(x)``, and its protocols, ``numpy.sum(x)``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.numpy import arrays, constants, elementwise, joining, picking, products, reductions, shapes
+from minigrad.numpy.dispatch import called_as_function, called_as_ufunc
 from minigrad.tensor import Tensor
 
 
@@ -48,3 +49,15 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 for _name, _method in METHODS.items():
     setattr(Tensor, _name, _method)
+
+
+def _array_ufunc(x: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    return called_as_ufunc(ufunc, method, inputs, kwargs)
+
+
+def _array_function(x: Tensor, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    return called_as_function(function, args, kwargs)
+
+
+setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010 (mypy takes no assignment of methods)
+setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
