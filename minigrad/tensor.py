@@ -223,6 +223,9 @@ class Tensor(Node):
     def __rmod__(self, other: Any) -> Any:
         return record(e.remainder, (other, self))
 
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
     def __pow__(self, other: Any) -> Any:
         return record(e.power, (self, other))
 

@@ -179,6 +179,21 @@ def test_threads_do_not_see_each_others_modes():
     assert results == {i: i % 2 == 1 for i in range(8)}
 
 
+def test_threads_choose_their_backends_alone():
+    chosen = {}
+
+    def work(name):
+        with mg.use(name):
+            chosen[name] = type(mg.tensor([1.0]).data).__name__
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("numpy", "fake")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert chosen == {"numpy": "ndarray", "fake": "DeviceArray"}
+
+
 def test_backward_accumulates_and_agrees_with_grad():
     x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     f(x).backward()
