@@ -78,7 +78,12 @@ class Backend:
         array([1., 2.])
         """
         if isinstance(value, (self.ndarray, *_SCALARS)):
-            return refuse_masked(value)
+            kind = getattr(value, "dtype", numpy.dtype(float)).kind
+            if kind not in "fiub":
+                raise TypeError(f"got data of type {value.dtype} beside a Tensor; minigrad computes with real numbers")
+            refuse_masked(value)
+            # a subclass such as numpy.matrix gives other meanings to the operators that rules are written with
+            return self.module.asarray(value) if isinstance(value, self.ndarray) else value
         if isinstance(value, list | tuple):
             return self.module.asarray(value)
         if value is None or isinstance(value, str | bytes) or not hasattr(value, "dtype"):
@@ -104,6 +109,18 @@ class Backend:
         raise MixedDevicesError(
             f"a {_library(value)} array was given to the backend {self.name!r}; copy it first with minigrad.asnumpy(x)."
         )
+
+
+def floating(x: Any) -> Any:
+    """Give anything as a floating-point array, so that integers neither wrap around nor lose their fractions.
+
+    Examples
+    --------
+    >>> floating([1, 2])
+    array([1., 2.])
+    """
+    array = x if hasattr(x, "dtype") else current().asarray(x)
+    return array if array.dtype.kind == "f" else array.astype("float64")
 
 
 def refuse_masked(value: Any) -> Any:

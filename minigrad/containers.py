@@ -58,9 +58,24 @@ def same_structure(left: Any, right: Any) -> bool:
     (True, False)
     """
     if isinstance(left, dict):
-        same = isinstance(right, dict) and list(left) == list(right)
+        same = isinstance(right, dict) and set(left) == set(right)
         return same and all(same_structure(left[key], right[key]) for key in left)
     if isinstance(left, tuple | list):
         same = isinstance(right, type(left)) and len(left) == len(right)
         return same and all(same_structure(a, b) for a, b in zip(left, right, strict=True))
     return not isinstance(right, dict | tuple | list)
+
+
+def arranged_like(container: Any, like: Any) -> Any:
+    """Give a container of the same structure the order of the other one's dictionary keys.
+
+    Examples
+    --------
+    >>> arranged_like({"b": 2.0, "a": 1.0}, {"a": 0.0, "b": 0.0})
+    {'a': 1.0, 'b': 2.0}
+    """
+    if isinstance(like, dict):
+        return {key: arranged_like(container[key], part) for key, part in like.items()}
+    if isinstance(like, tuple | list):
+        return [arranged_like(a, b) for a, b in zip(container, like, strict=True)]
+    return container

@@ -48,12 +48,15 @@ class AnomalyError(FloatingPointError):
 class Mode:
     """What the engine does with the operations it meets, in this thread at this moment."""
 
-    __slots__ = ("recording", "depth", "sites")
+    __slots__ = ("recording", "depth", "sites", "inside")
 
-    def __init__(self, recording: int = 1, depth: int = 0, sites: dict[int, str] | None = None) -> None:
+    def __init__(
+        self, recording: int = 1, depth: int = 0, sites: dict[int, str] | None = None, inside: str | None = None
+    ) -> None:
         self.recording = recording
         self.depth = depth
         self.sites = sites
+        self.inside = inside
 
 
 mode: ContextVar[Mode] = ContextVar("minigrad_mode", default=Mode())  # noqa: B039 (a Mode is never changed)
@@ -67,7 +70,7 @@ class switched:
 
     def __enter__(self) -> Mode:
         now = mode.get()
-        fields = {"recording": now.recording, "depth": now.depth, "sites": now.sites} | self.changes
+        fields = {name: getattr(now, name) for name in Mode.__slots__} | self.changes
         self._token = mode.set(Mode(**fields))
         return mode.get()
 
@@ -172,7 +175,7 @@ class Primitive:
         """Compute the operation, and record it if an argument is a node."""
         for argument in args:
             if isinstance(argument, Node):
-                if params and self.kind == "elementwise":
+                if params and self.kind in ("elementwise", "bilinear"):
                     refuse_output_settings(self.name, params)
                 return record(self, args, params)
         backend = active.get() or current()
@@ -212,7 +215,8 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
                 parents.append(None)
         else:
             kind = type(argument)
-            inputs.append(argument if kind is array or kind is float or kind is int else backend.operand(argument))
+            plain = kind is float or kind is int or (kind is array and argument.dtype.kind in "fiub")
+            inputs.append(argument if plain else backend.operand(argument))
             parents.append(None)
     try:
         out = (primitive.forwards.get(backend) or primitive.forward_on(backend))(*inputs, **params)
@@ -249,6 +253,8 @@ def explained(primitive: Primitive, inputs: Iterable[Any], error: Exception, bac
                 return MixedDevicesError(f"{primitive.name}: {mixed}")
     shapes = ", ".join(str(getattr(x, "shape", x)) for x in inputs)
     text = f"{primitive.name} of shapes {shapes}: {error}"
+    if isinstance(error, numpy.exceptions.AxisError):
+        return ShapeError(text)
     if isinstance(error, numpy.linalg.LinAlgError):
         return numpy.linalg.LinAlgError(text)
     if isinstance(error, IndexError | TypeError | ZeroDivisionError):
@@ -258,23 +264,31 @@ def explained(primitive: Primitive, inputs: Iterable[Any], error: Exception, bac
     return ShapeError(text)
 
 
-def tape_of(roots: Iterable[Node], bit: int) -> tuple[list[Node], list[Node]]:
-    """List what leads to the roots and takes part in derivative `bit`: operations, oldest first, and leaves."""
-    waiting = [root for root in roots if root.needs & bit]
+def tape_of(roots: Iterable[Node], bit: int, since: int = 0) -> tuple[list[Node], list[Node]]:
+    """List what leads to the roots and takes part in derivative `bit`: operations, oldest first, and leaves.
+
+    Nodes with a serial number below `since` belong to an earlier derivative that used the same bit, and are constants.
+
+    Raises
+    ------
+    GraphError
+        If a part of the graph was freed, or a leaf was changed in place after it had been used.
+    """
+    waiting = [root for root in roots if root.needs & bit and root.serial >= since]
     seen = set(waiting)
     tape: list[Node] = []
     leaves: list[Node] = []
     while waiting:
         node = waiting.pop()
-        if node.parents is None:
-            raise GraphError(
-                "this graph was freed by an earlier backward pass. Pass retain_graph=True to that backward call, "
-                "or compute the result again."
-            )
         inner = False
-        for parent in node.parents:
-            if parent is not None and parent.needs & bit:
+        for parent in parents_of(node):
+            if parent is not None and parent.needs & bit and parent.serial >= since:
                 inner = True
+                if parent.serial > node.serial:
+                    raise GraphError(
+                        f"a tensor of shape {parent.data.shape} was changed in place, by a step of an optimizer, after "
+                        "this graph had used it. Compute the result again, or take the step after the backward pass."
+                    )
                 if parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)
@@ -284,6 +298,21 @@ def tape_of(roots: Iterable[Node], bit: int) -> tuple[list[Node], list[Node]]:
             leaves.append(node)
     tape.sort(key=attrgetter("serial"))
     return tape, leaves
+
+
+def parents_of(node: Node) -> tuple[Node | None, ...] | list[Node | None]:
+    """Give a node's parents, unless its part of the graph was freed."""
+    if node.parents is None:
+        raise GraphError(
+            "this graph was freed by an earlier backward pass. Pass retain_graph=True to that backward call, "
+            "or compute the result again."
+        )
+    return node.parents
+
+
+def changed_in_place(leaf: Node) -> None:
+    """Say that a leaf's data were changed: graphs that used it before can no longer be differentiated."""
+    leaf.serial = next(serials)
 
 
 def push(tape: list[Node], tangents: dict[int, Any], bit: int, wanted: Iterable[Node]) -> None:
@@ -307,13 +336,16 @@ def push(tape: list[Node], tangents: dict[int, Any], bit: int, wanted: Iterable[
     for node in tape:
         total = None
         args, answer = as_seen(node, keep) if node.needs & keep else (node.inputs, node.data)
-        for i, parent in enumerate(node.parents or ()):
+        for i, parent in enumerate(parents_of(node)):
             if parent is None or not parent.needs & bit:
                 continue
             tangent = tangents.get(parent.serial)
             if tangent is None:
                 continue
-            term = node.primitive.push[i](tangent, answer, *args, **node.params)  # type: ignore[union-attr]
+            rule = node.primitive.push[i]  # type: ignore[union-attr]
+            if sites is not None:
+                rule = watched(rule, node, "forward", sites)
+            term = rule(tangent, answer, *args, **node.params)
             total = term if total is None else total + term
         if total is None:
             continue
@@ -352,10 +384,13 @@ def pull(tape: list[Node], cotangents: dict[int, Any], bit: int, consume: bool =
             args, answer = as_seen(node, keep) if node.needs & keep else (node.inputs, node.data)
             params = node.params
             rules = node.primitive.pull  # type: ignore[union-attr]
-            for i, parent in enumerate(node.parents or ()):
+            for i, parent in enumerate(parents_of(node)):
                 if parent is None or not parent.needs & bit:
                     continue
-                term = rules[i](g, answer, *args, **params) if params else rules[i](g, answer, *args)
+                rule = rules[i]
+                if sites is not None:
+                    rule = watched(rule, node, "backward", sites)
+                term = rule(g, answer, *args, **params) if params else rule(g, answer, *args)
                 data = parent.data
                 if term.shape != data.shape or term.dtype is not data.dtype:
                     term = unbroadcast(term, data.shape, data.dtype)
@@ -371,7 +406,9 @@ def pull(tape: list[Node], cotangents: dict[int, Any], bit: int, consume: bool =
                 else:
                     cotangents[serial] = known + term
                     own.add(serial)
-        if consume and not node.needs & keep:
+                if sites is not None and known is not None:
+                    check_sweep(cotangents[serial], node, "backward", sites)
+        if consume and not node.needs & ~bit:  # a node that no other derivative can want
             node.parents = None
             node.inputs = ()
 
@@ -417,18 +454,36 @@ def unbroadcast(cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 def watch(node: Node, primitive: Primitive, sites: dict[int, str]) -> None:
     """Under `detect_anomaly`: remember who called, and stop at the first NaN or infinity."""
-    sites[node.serial] = calling_line()
+    inside = mode.get().inside
+    sites[node.serial] = inside or calling_line()
     if node.data.dtype.kind == "f" and not bool(xp.isfinite(node.data).all()):
-        raise AnomalyError(f"{primitive.name} produced {_what(node.data)}, called at {sites[node.serial]}")
+        raise AnomalyError(
+            f"{inside or primitive.name + ', called at ' + sites[node.serial]}, produced {_what(node.data)}"
+        )
+
+
+def watched(rule: Rule, node: Node, direction: str, sites: dict[int, str]) -> Rule:
+    """Under `detect_anomaly`: let what a rule computes be named after the operation that it belongs to."""
+
+    def named(*args: Any, **params: Any) -> Any:
+        with switched(inside=_sweep_through(node, direction, sites)):
+            return rule(*args, **params)
+
+    return named
+
+
+def _sweep_through(node: Node, direction: str, sites: dict[int, str]) -> str:
+    name = node.primitive.name if node.primitive else "a leaf"
+    return (
+        f"the {direction} sweep through {name}, called at {sites.get(node.serial, 'a line outside detect_anomaly()')}"
+    )
 
 
 def check_sweep(value: Any, node: Node, direction: str, sites: dict[int, str]) -> None:
     """Under `detect_anomaly`: stop where a derivative first becomes NaN or infinite."""
     data = value.data if isinstance(value, Node) else value
     if not bool(xp.isfinite(data).all()):
-        site = sites.get(node.serial, "a line outside detect_anomaly()")
-        name = node.primitive.name if node.primitive else "a leaf"
-        raise AnomalyError(f"the {direction} sweep through {name} produced {_what(data)}; {name} was called at {site}")
+        raise AnomalyError(f"{_sweep_through(node, direction, sites)}, produced {_what(data)}")
 
 
 def _what(data: Array) -> str:

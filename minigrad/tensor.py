@@ -49,7 +49,6 @@ class Tensor(Node):
     """
 
     __slots__ = ()
-    __array_priority__ = 1000.0  # arrays let a Tensor on their right handle the operation
     __hash__ = object.__hash__
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
@@ -321,9 +320,8 @@ class Tensor(Node):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.primitive is not None:
             raise GraphError("only a leaf can be deep-copied; use x.detach() for the value alone")
-        copy = tape.make_node()
-        copy.__init__(self.data.copy())
-        copy.needs = self.needs & 1
+        copy = object.__new__(type(self))
+        Tensor.__init__(copy, self.data.copy(), requires_grad=bool(self.needs & 1))
         memo[id(self)] = copy
         return copy
 
@@ -361,7 +359,9 @@ class Tensor(Node):
         >>> x.astype("float32"), x.astype(int)
         (tensor([1., 2.], dtype=float32), array([1, 2]))
         """
-        if not numpy.issubdtype(dtype, numpy.floating):
+        if numpy.dtype(dtype).kind not in "fiub":
+            raise TypeError(f"a Tensor holds real numbers; it cannot become {numpy.dtype(dtype)}")
+        if numpy.dtype(dtype).kind != "f":
             return self.data.astype(dtype)
         return linear.astype(self, dtype=numpy.dtype(dtype))
 
@@ -427,7 +427,7 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, Tensor):
         return index.data
     if isinstance(index, list):
-        return current().module.asarray(index)
+        return current().module.asarray(index) if index else current().module.zeros(0, int)
     return index
 
 
@@ -462,12 +462,15 @@ class no_grad:
     False
     """
 
+    def __init__(self) -> None:
+        self._switches: list[switched] = []
+
     def __enter__(self) -> None:
-        self._switch = switched(recording=0)
-        self._switch.__enter__()
+        self._switches.append(switched(recording=0))
+        self._switches[-1].__enter__()
 
     def __exit__(self, *exception: object) -> None:
-        self._switch.__exit__(*exception)
+        self._switches.pop().__exit__(*exception)
 
 
 class detect_anomaly:

@@ -9,6 +9,7 @@ Tensors where an outer derivative flows through.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy
 
 from minigrad import tape
 from minigrad.backend import current, xp
-from minigrad.containers import flatten, same_structure
+from minigrad.containers import arranged_like, flatten, same_structure
 from minigrad.numpy import stack
 from minigrad.primitives.elementwise import positive
 from minigrad.tape import Node, ShapeError, mode, switched, tape_of
@@ -44,12 +45,13 @@ class Linearization:
     (np.float64(6.0), np.float64(3.0), (np.float64(3.0),))
     """
 
-    def __init__(self, function: Function, primals: tuple[Any, ...]) -> None:
+    def __init__(self, function: Function, primals: tuple[Any, ...], lasting: bool = True) -> None:
         outer = mode.get()
         self._bit = 1 << (outer.depth + 1)
         self._primals = primals
         flat, self._rebuild_in = flatten(primals)
-        self._inputs = [_watched(x, self._bit) for x in flat]
+        # What lasts must not change when the caller later changes his arrays in place.
+        self._inputs = [_watched(x, self._bit, copy=lasting) for x in flat]
         with switched(recording=outer.recording | self._bit, depth=outer.depth + 1):
             value = function(*self._rebuild_in(self._inputs))
         self._value = value
@@ -130,7 +132,8 @@ class Linearization:
 
     def _nodes(self) -> list[Node]:
         if self._tape is None:
-            self._tape, _ = tape_of([x for x in self._outputs if isinstance(x, Node)], self._bit)
+            since = min((x.serial for x in self._inputs), default=0)
+            self._tape, _ = tape_of([x for x in self._outputs if isinstance(x, Node)], self._bit, since)
         return self._tape
 
 
@@ -261,7 +264,10 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> value_and_grad(lambda w, x: np.dot(w, x))(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(11.0), array([3., 4.]))
     """
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    single = not isinstance(argnums, tuple | list)
+    chosen = tuple(operator.index(i) for i in ((argnums,) if single else argnums))  # type: ignore[arg-type]
+    if len(set(chosen)) < len(chosen):
+        raise ValueError(f"argnums={argnums} names an argument twice")
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         for i in chosen:
@@ -277,7 +283,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 full[i] = primal
             return f(*full, **kwargs)
 
-        linearization = Linearization(of_chosen, tuple(args[i] for i in places))
+        linearization = Linearization(of_chosen, tuple(args[i] for i in places), lasting=False)
         out = linearization.out
         shape = getattr(out, "shape", None)
         if shape is None or any(n != 1 for n in shape):
@@ -287,7 +293,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 "Reduce it, for example with np.sum, or use jacobian or vjp."
             )
         gradients = linearization.pull_once(xp.ones(shape, out.dtype))
-        return out, gradients[0] if isinstance(argnums, int) else gradients
+        return out, gradients[0] if single else gradients
 
     return value_and_gradient
 
@@ -469,7 +475,7 @@ def _units(like: Any) -> list[Any]:
     return [row.reshape(like.shape) for row in eye]
 
 
-def _watched(x: Any, bit: int) -> Any:
+def _watched(x: Any, bit: int, copy: bool) -> Any:
     """Make a fresh node for an input, so that only what f does to *this* argument is differentiated."""
     if isinstance(x, Tensor):
         require_float(x.data)
@@ -477,10 +483,12 @@ def _watched(x: Any, bit: int) -> Any:
             alias = positive(x)
             alias.needs |= bit
             return alias
-        return tape.leaf(x.data, bit)
+        return tape.leaf(x.data.copy() if copy else x.data, bit)
+    if isinstance(x, str | bytes) or x is None:
+        raise TypeError(f"got {x!r} as an argument to differentiate; pass an array, a number, or a container of them")
     data = current().asarray(x)
     require_float(data)
-    return tape.leaf(data, bit)
+    return tape.leaf(data.copy() if copy and data is x else data, bit)
 
 
 def _as_output(x: Any) -> Any:
@@ -488,14 +496,17 @@ def _as_output(x: Any) -> Any:
         return x
     if isinstance(x, str | bytes) or x is None:
         raise TypeError(f"the function returned {x!r}; it must return an array, a number, or a container of them")
-    return current().asarray(x)
+    value = current().asarray(x)
+    if value.dtype.kind not in "fiub":
+        raise TypeError(f"the function returned {type(x).__name__} data; it must return real numbers")
+    return value
 
 
 def _handed_out(x: Any) -> Any:
     """Give a result to the outside: a plain array, unless a derivative that is still open flows through it."""
     recording = mode.get().recording
     if isinstance(x, Node):
-        return positive(x) if x.needs & recording else scalar(x.data)
+        return positive(x) if x.needs & recording else scalar(x.data.copy())
     return scalar(x)
 
 
@@ -541,11 +552,13 @@ def _matching(given: Any, like: Any, nodes: list[Any], what: str, whose: str) ->
     """Check that a tangent or cotangent has the structure and shapes of what it belongs to; convert to its dtype."""
     if not same_structure(like, given):
         raise ShapeError(f"the {what} must be a container like the {whose}, with one array for each of its arrays")
-    leaves, _ = flatten(given)
+    leaves, _ = flatten(arranged_like(given, like))
     matched = []
     for x, node in zip(leaves, nodes, strict=True):
         data = node.data if isinstance(node, Node) else node
         value = x if isinstance(x, Node) else current().asarray(x)
+        if value.dtype.kind not in "fiub":
+            raise TypeError(f"a {what} holds real numbers; got {value.dtype}")
         if tuple(value.shape) != tuple(data.shape):
             raise ShapeError(
                 f"the {what} has shape {tuple(value.shape)}, and the {whose} has shape {tuple(data.shape)}"

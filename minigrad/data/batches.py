@@ -67,6 +67,8 @@ def batches(
     >>> [len(part) for part, _ in batches(x, y, 2, numpy.random.default_rng(0))]
     [2, 2, 1]
     """
+    if len(x) != len(y):
+        raise ValueError(f"batches needs as many labels as samples; got {len(x)} samples and {len(y)} labels")
     if size < 1:
         raise ValueError(f"a batch needs at least one sample; got size {size}")
     order = rng.permutation(len(x))

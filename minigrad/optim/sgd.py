@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from minigrad.backend import xp
+from minigrad.tape import changed_in_place
 from minigrad.tensor import Tensor
 
 
@@ -40,11 +42,20 @@ class SGD:
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.0) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("SGD takes a list of parameters; got a single Tensor x, so write [x]")
         self.params = list(params)
         if not self.params:
             raise ValueError("SGD was given no parameters; pass model.parameters()")
-        if not lr > 0:
-            raise ValueError(f"the step size lr must be positive; got {lr!r}")
+        for i, p in enumerate(self.params):
+            if not (isinstance(p, Tensor) and p.primitive is None and p.requires_grad):
+                raise TypeError(
+                    f"SGD moves leaves with requires_grad=True; parameter {i} is {type(p).__name__} without it"
+                )
+        if len({id(p) for p in self.params}) < len(self.params):
+            raise ValueError("SGD was given a parameter twice; it would be moved twice in each step")
+        if not 0 < lr < math.inf:
+            raise ValueError(f"the step size lr must be positive and finite; got {lr!r}")
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must be at least 0 and less than 1; got {momentum!r}")
         self.lr = lr
@@ -86,3 +97,4 @@ class SGD:
                 direction = self._directions[i]
             xp.multiply(direction, self.lr, out=self._steps[i])
             p.data -= self._steps[i]
+            changed_in_place(p)

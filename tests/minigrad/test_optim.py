@@ -46,8 +46,8 @@ def test_what_it_refuses():
     theta = mg.tensor(1.0, requires_grad=True)
     for settings, message in (
         (([], 0.1), "no parameters"),
-        (([theta], 0.0), "lr must be positive; got 0.0"),
-        (([theta], float("nan")), "lr must be positive; got nan"),
+        (([theta], 0.0), "lr must be positive and finite; got 0.0"),
+        (([theta], float("nan")), "lr must be positive and finite; got nan"),
         (([theta], 0.1, 1.0), "momentum must be at least 0 and less than 1; got 1.0"),
     ):
         with pytest.raises(ValueError, match=message):
