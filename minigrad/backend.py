@@ -78,9 +78,9 @@ class Backend:
         array([1., 2.])
         """
         if isinstance(value, (self.ndarray, *_SCALARS)):
-            kind = getattr(value, "dtype", numpy.dtype(float)).kind
-            if kind not in "fiub":
-                raise TypeError(f"got data of type {value.dtype} beside a Tensor; minigrad computes with real numbers")
+            dtype = getattr(value, "dtype", numpy.dtype(float))
+            if dtype.kind not in "fiub":
+                raise TypeError(f"got data of type {dtype} beside a Tensor; minigrad computes with real numbers")
             refuse_masked(value)
             # a subclass such as numpy.matrix gives other meanings to the operators that rules are written with
             return self.module.asarray(value) if isinstance(value, self.ndarray) else value

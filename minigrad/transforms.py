@@ -264,8 +264,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> value_and_grad(lambda w, x: np.dot(w, x))(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(11.0), array([3., 4.]))
     """
-    single = not isinstance(argnums, tuple | list)
-    chosen = tuple(operator.index(i) for i in ((argnums,) if single else argnums))  # type: ignore[arg-type]
+    single = not isinstance(argnums, Sequence)
+    chosen = tuple(operator.index(i) for i in (argnums if isinstance(argnums, Sequence) else (argnums,)))
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"argnums={argnums} names an argument twice")
 

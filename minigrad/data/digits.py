@@ -36,6 +36,8 @@ def digits(dtype: Any = "float32") -> tuple[numpy.ndarray, numpy.ndarray]:
     >>> x.shape, float(x.min()), float(x.max())
     ((1797, 64), 0.0, 1.0)
     """
+    if numpy.dtype(dtype).kind != "f":
+        raise ValueError(f"the images have values from 0 to 1, so they need a floating-point dtype; got {dtype!r}")
     with (
         resources.files(__package__).joinpath("digits.npz").open("rb") as file,
         numpy.load(file, allow_pickle=False) as stored,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.backend import xp
+from minigrad.backend import floating, xp
 from minigrad.numpy.arrays import as_array
 from minigrad.primitives import elementwise
 from minigrad.primitives.elementwise import (
@@ -18,8 +18,6 @@ from minigrad.primitives.elementwise import (
     arctan2,
     arctanh,
     divide,
-    maximum,
-    minimum,
     power,
     remainder,
 )
@@ -29,7 +27,6 @@ from minigrad.tensor import Tensor
 abs = fabs = absolute
 mod = remainder
 true_divide = divide
-float_power = power
 pow = power
 acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh
 
@@ -50,6 +47,18 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     return elementwise.where(condition, x, y)
 
 
+def float_power(x: Any, p: Any) -> Any:
+    """Raise x to the power p in floating-point numbers, also where both are integers.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> np.float_power([2, 4], -1)
+    array([0.5 , 0.25])
+    """
+    return power(x if isinstance(x, Tensor) else floating(x), p)
+
+
 def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """Limit the elements to an interval; the derivative passes on the closed interval.
 
@@ -66,7 +75,6 @@ def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     """
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     x = as_array(x)
-    if isinstance(low, Tensor) or isinstance(high, Tensor):
-        x = x if low is None else maximum(x, low)
-        return x if high is None else minimum(x, high)
+    if not any(isinstance(part, Tensor) for part in (x, low, high)):
+        return xp.clip(x, low, high)
     return elementwise.clip(x, -math.inf if low is None else low, math.inf if high is None else high)

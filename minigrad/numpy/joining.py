@@ -221,7 +221,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return take(x, numpy.repeat(numpy.arange(x.shape[axis]), counts).tolist(), axis)
 
 
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0.0) -> Any:
     """Put elements around an array: a constant, or copies of its own (edge, reflect, symmetric, wrap).
 
     Parameters
@@ -230,8 +230,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
         How many before and after.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
         What the new elements are.
-    constant_values : float
-        The constant.
+    constant_values : number, pair of numbers, or one pair for each axis
+        What stands before and after, for mode "constant".
 
     Raises
     ------
@@ -245,15 +245,13 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     (array([1., 2., 0., 0.]), array([2., 1., 2., 3., 2.]))
     """
     x = as_array(x)
-    width = numpy.broadcast_to(numpy.asarray(pad_width), (x.ndim, 2)).tolist()
+    width = numpy.broadcast_to(numpy.asarray(pad_width), (x.ndim, 2)).tolist() if x.ndim else []
     if mode == "constant":
         padded = linear.pad(x, pad_width=tuple((before, after) for before, after in width))
-        if not constant_values:
+        if isinstance(constant_values, int | float) and not constant_values:
             return padded
-        inside = tuple(slice(before, before + n) for (before, _), n in zip(width, x.shape, strict=True))
-        frame = xp.full(padded.shape, constant_values, dtype=padded.dtype)
-        frame[inside] = 0.0
-        return padded + frame
+        frame = numpy.pad(numpy.zeros(x.shape, x.dtype), width, constant_values=constant_values)
+        return padded + xp.asarray(frame)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(f"pad knows the modes constant, edge, reflect, symmetric and wrap; got {mode!r}")
     for axis, (before, after) in enumerate(width):

@@ -11,6 +11,7 @@ from minigrad.primitives import linear, selection
 from minigrad.primitives.elementwise import where
 from minigrad.primitives.kinds import raw
 from minigrad.primitives.linear import axes_of
+from minigrad.tape import ShapeError
 from minigrad.tensor import Tensor, plain_index
 
 
@@ -48,7 +49,12 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """
     x = ravel(x) if axis is None else as_array(x)
     (axis,) = axes_of(0 if axis is None else axis, x.ndim)
-    return linear.getitem(x, index=selection.along_axis(as_array(raw(indices)), axis))
+    indices = as_array(raw(indices))
+    if indices.ndim != x.ndim:
+        raise ShapeError(
+            f"take_along_axis needs indices with as many axes as the array; got shapes {indices.shape} and {x.shape}"
+        )
+    return linear.getitem(x, index=selection.along_axis(indices, axis, x.shape))
 
 
 def sort(x: Any, axis: int | None = -1) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigrad.backend import xp
@@ -22,7 +23,8 @@ def _matmul_pull_y(g: Any, ans: Any, x: Any, y: Any) -> Any:
     if y.ndim == 1:
         return (x.swapaxes(-1, -2) @ g[..., None])[..., 0]
     if y.ndim == 2 < x.ndim:  # one weight matrix for a stack of inputs: a single product instead of a sum of many
-        return x.reshape((-1, x.shape[-1])).T @ g.reshape((-1, g.shape[-1]))
+        rows = math.prod(x.shape[:-1])
+        return x.reshape((rows, x.shape[-1])).T @ g.reshape((rows, g.shape[-1]))
     return x.swapaxes(-1, -2) @ g
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.backend import xp
+from minigrad.backend import floating, xp
 from minigrad.primitives.kinds import elementwise, raw, zero
 from minigrad.tape import Primitive
 
@@ -15,10 +15,15 @@ def as_weights(mask: Any, like: Any) -> Any:
     return raw(mask).astype(like.dtype)
 
 
-def inverse_or_zero(x: Any) -> Any:
-    """Give 1/x, and 0 where x is 0: the convention that makes a norm's derivative 0 at the origin."""
-    at_zero = raw(x) == 0.0
-    return where(at_zero, 0.0, 1.0 / where(at_zero, 1.0, x))
+def ratio_or_zero(x: Any, length: Any) -> Any:
+    """Give x/length, and 0 where the length is 0: the convention that makes a norm's derivative 0 at the origin."""
+    at_zero = raw(length) == 0.0
+    return where(at_zero, 0.0, x / where(at_zero, 1.0, length))
+
+
+def finite(x: Any) -> Any:
+    """Give x, and 0 where it is infinite: differences of equal infinities are then not NaN."""
+    return where(xp.isfinite(raw(x)), x, 0.0)
 
 
 # Piecewise constant: comparisons, signs and roundings. Their answers are plain arrays.
@@ -82,7 +87,9 @@ log = elementwise("log", lambda t, ans, x: t / x)
 log2 = elementwise("log2", lambda t, ans, x: t / (math.log(2.0) * x))
 log10 = elementwise("log10", lambda t, ans, x: t / (math.log(10.0) * x))
 log1p = elementwise("log1p", lambda t, ans, x: t / (1.0 + x))
-logaddexp = elementwise("logaddexp", lambda t, ans, x, y: t * sigmoid(x - y), lambda t, ans, x, y: t * sigmoid(y - x))
+logaddexp = elementwise(
+    "logaddexp", lambda t, ans, x, y: t * exp(x - finite(ans)), lambda t, ans, x, y: t * exp(y - finite(ans))
+)
 
 # Trigonometric and hyperbolic functions, and their inverses
 sin = elementwise("sin", lambda t, ans, x: t * cos(x))
@@ -91,11 +98,18 @@ tan = elementwise("tan", lambda t, ans, x: t + t * (ans * ans))
 arcsin = elementwise("arcsin", lambda t, ans, x: t / sqrt((1.0 - x) * (1.0 + x)))
 arccos = elementwise("arccos", lambda t, ans, x: -t / sqrt((1.0 - x) * (1.0 + x)))
 arctan = elementwise("arctan", lambda t, ans, x: t / (1.0 + x * x))
+
+
+def _times_arctan2(t: Any, side: Any, x: Any, y: Any) -> Any:
+    length = hypot(x, y)  # squares could leave the range of floating-point numbers
+    return t * (side / length) / length
+
+
 arctan2 = elementwise(
-    "arctan2", lambda t, ans, y, x: t * x / (x * x + y * y), lambda t, ans, y, x: -t * y / (x * x + y * y)
+    "arctan2", lambda t, ans, y, x: _times_arctan2(t, x, x, y), lambda t, ans, y, x: -_times_arctan2(t, y, x, y)
 )
-hypot = elementwise(
-    "hypot", lambda t, ans, x, y: t * x * inverse_or_zero(ans), lambda t, ans, x, y: t * y * inverse_or_zero(ans)
+hypot: Primitive = elementwise(
+    "hypot", lambda t, ans, x, y: t * ratio_or_zero(x, ans), lambda t, ans, x, y: t * ratio_or_zero(y, ans)
 )
 sinh = elementwise("sinh", lambda t, ans, x: t * cosh(x))
 cosh: Primitive = elementwise("cosh", lambda t, ans, x: t * sinh(x))
@@ -150,7 +164,13 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
     return xp.clip(x, low, high)
 
 
-clip = elementwise("clip", lambda t, ans, x, low, high: t * as_weights(raw(ans) == raw(x), t), forward=_clip)
+clip = elementwise(
+    "clip",
+    lambda t, ans, x, low, high: t * as_weights(raw(ans) == raw(x), t),
+    lambda t, ans, x, low, high: t * as_weights((raw(x) < raw(low)) & (raw(ans) == raw(low)), t),
+    lambda t, ans, x, low, high: t * as_weights((raw(ans) != raw(x)) & (raw(ans) == raw(high)), t),
+    forward=_clip,
+)
 
 
 def _where(condition: Any, x: Any, y: Any) -> Any:
@@ -174,11 +194,18 @@ where: Primitive = elementwise(
 
 
 def _sigmoid(x: Any) -> Any:
+    x = floating(x)
     decay = xp.exp(-abs(x))
     return _where(x >= 0.0, 1.0, decay) / (1.0 + decay)
 
 
+def _softplus(x: Any) -> Any:
+    x = floating(x)
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-abs(x)))
+
+
 def _relu(x: Any) -> Any:
+    x = x if hasattr(x, "dtype") else xp.asarray(x)
     # against a row of zeros, NumPy's maximum is vectorised; against the scalar 0.0 it is several times slower
     return xp.maximum(x, xp.zeros(x.shape[-1:], x.dtype))
 
@@ -187,7 +214,7 @@ sigmoid: Primitive = elementwise("sigmoid", lambda t, ans, x: (t - t * ans) * an
 softplus = elementwise(
     "softplus",
     lambda t, ans, x: t * sigmoid(x),
-    forward=lambda x: xp.maximum(x, 0.0) + xp.log1p(xp.exp(-abs(x))),
+    forward=_softplus,
 )
 relu = elementwise("relu", lambda t, ans, x: t * as_weights(raw(ans) > 0.0, t), forward=_relu)
 

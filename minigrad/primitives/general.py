@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
 
-from minigrad.backend import xp
-from minigrad.primitives.elementwise import exp, inverse_or_zero
+from minigrad.backend import floating, xp
+from minigrad.primitives.elementwise import exp, finite, ratio_or_zero
 from minigrad.primitives.kinds import general, raw, zero
 from minigrad.primitives.linear import broadcast_to, restore_axes, sum
 from minigrad.tape import Primitive
@@ -16,11 +17,18 @@ from minigrad.tape import Primitive
 
 
 def _norm(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    x = floating(x)
+    if not x.size:
+        return xp.sqrt(xp.sum(x, axis=axis, keepdims=keepdims))
+    largest = abs(x).max(axis=axis, keepdims=True)
+    scale = xp.where(xp.isfinite(largest) & (largest > 0.0), largest, 1.0).astype(x.dtype)
+    scaled = x / scale  # squares of x itself could leave the range of floating-point numbers
+    length = xp.sqrt(xp.sum(scaled * scaled, axis=axis, keepdims=True)) * scale
+    return length if keepdims else length.squeeze(axis=axis)
 
 
 def _unit(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return x * inverse_or_zero(restore_axes(ans, x.shape, axis, keepdims))
+    return ratio_or_zero(x, restore_axes(ans, x.shape, axis, keepdims))
 
 
 norm = general(
@@ -40,6 +48,7 @@ norm = general(
 
 
 def _logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    x = floating(x)
     top = x.max(axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
     out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
@@ -47,7 +56,7 @@ def _logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _shares(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return exp(x - restore_axes(ans, x.shape, axis, keepdims))
+    return exp(x - finite(restore_axes(ans, x.shape, axis, keepdims)))
 
 
 logsumexp = general(
@@ -67,12 +76,14 @@ logsumexp = general(
 
 
 def _softmax(x: Any, *, axis: int = -1) -> Any:
+    x = floating(x)
     out = xp.exp(x - x.max(axis=axis, keepdims=True))
     out /= out.sum(axis=axis, keepdims=True)
     return out
 
 
 def _log_softmax(x: Any, *, axis: int = -1) -> Any:
+    x = floating(x)
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -118,7 +129,7 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
 
 
 def _rows(x: Any) -> Any:
-    return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
+    return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _sum_of_rows(g: Any) -> Any:
@@ -158,10 +169,22 @@ inv = general(
     push=(lambda t, ans, x: -(ans @ t @ ans),),
     pull=(lambda g, ans, x: -(_t(ans) @ g @ _t(ans)),),
 )
+
+
+def _inverse_of(x: Any) -> Any:
+    """Give the inverse for the derivative of det, which is det(x) inv(x)^T; at a singular x that formula ends."""
+    try:
+        return inv(x)
+    except numpy.linalg.LinAlgError:
+        raise numpy.linalg.LinAlgError(
+            "linalg.det: the derivative at a singular matrix is not available here; the matrix has no inverse"
+        ) from None
+
+
 det = general(
     "linalg.det",
-    push=(lambda t, ans, x: ans * sum(t * _t(inv(x)), axis=(-2, -1)),),
-    pull=(lambda g, ans, x: (g * ans)[..., None, None] * _t(inv(x)),),
+    push=(lambda t, ans, x: ans * sum(t * _t(_inverse_of(x)), axis=(-2, -1)),),
+    pull=(lambda g, ans, x: (g * ans)[..., None, None] * _t(_inverse_of(x)),),
 )
 logabsdet = general(
     "logabsdet",

@@ -31,16 +31,16 @@ max = selection("max", _extremal_shares, _weighted_sum, _weighted_spread)
 min = selection("min", _extremal_shares, _weighted_sum, _weighted_spread)
 
 
-def along_axis(indices: Any, axis: int) -> tuple[Any, ...]:
-    """Write indices along one axis as a full index: ``x[along_axis(i, axis)]`` is NumPy's take_along_axis."""
-    ndim = indices.ndim
-    ranges = [xp.arange(n).reshape((-1,) + (1,) * (ndim - d - 1)) for d, n in enumerate(indices.shape)]
+def along_axis(indices: Any, axis: int, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Write indices along one axis of a shape as a full index: ``x[...]`` of it is NumPy's take_along_axis."""
+    ndim = len(shape)
+    ranges = [xp.arange(n).reshape((-1,) + (1,) * (ndim - d - 1)) for d, n in enumerate(shape)]
     ranges[axis] = indices
     return tuple(ranges)
 
 
 def _order(ans: Any, x: Any, axis: int) -> Any:
-    return along_axis(xp.argsort(x, axis=axis), axis)
+    return along_axis(xp.argsort(x, axis=axis), axis, x.shape)
 
 
 sort = selection(
