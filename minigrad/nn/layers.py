@@ -63,6 +63,7 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Any:
         """Apply the layer to the last axis of x."""
+        x = np.as_array(x)
         outputs, inputs = self.weight.shape
         if not x.ndim or x.shape[-1] != inputs:
             raise ShapeError(f"Linear({inputs}, {outputs}) needs {inputs} as the last size of its input; got {x.shape}")
@@ -92,7 +93,7 @@ class ReLU(Module):
 
     def forward(self, x: Any) -> Any:
         """Apply it."""
-        return np.relu(x)
+        return np.relu(np.as_array(x))
 
 
 class Sequential(Module):

@@ -34,7 +34,7 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     >>> float(cross_entropy(numpy.zeros((2, 10)), numpy.array([3, 7])))  # log 10
     2.302585092994046
     """
-    labels = np.as_array(raw(labels))
+    logits, labels = np.as_array(logits), np.as_array(raw(labels))
     if len(logits.shape) != 2 or len(labels.shape) != 1 or labels.shape[0] != logits.shape[0]:
         raise ShapeError(
             "cross_entropy needs logits of shape (n, classes) and labels of shape (n,); "

@@ -44,6 +44,14 @@ class Module:
     tensor([2., 4.], requires_grad=True)
     """
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{name} is a parameter, and would no longer be one. Assign a Parameter, or change its values: "
+                f"module.{name}.data[...] = values"
+            )
+        super().__setattr__(name, value)
+
     def forward(self, x: Any) -> Any:
         """Compute the module's output."""
         raise TypeError(f"{type(self).__name__} has no forward method; a Module defines `def forward(self, x)`")

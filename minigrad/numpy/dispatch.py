@@ -69,6 +69,8 @@ def called_as_function(function: Callable[..., Any], args: Any, kwargs: Any) -> 
     """
     place = linalg if getattr(function, "__module__", "") == "numpy.linalg" else namespace
     own: Any = vars(place).get(function.__name__)
+    if place is linalg and own is None and function.__name__ in ("outer", "matmul", "tensordot"):
+        own = vars(namespace)[function.__name__]
     if own is None or not callable(own):
         raise _no_derivative(function.__name__)
     return own(*args, **kwargs)

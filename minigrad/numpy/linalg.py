@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from minigrad.backend import current, xp
 from minigrad.primitives import general, linear, selection
@@ -16,7 +16,20 @@ from minigrad.tape import Node, ShapeError
 __all__ = ["cholesky", "det", "inv", "norm", "slogdet", "solve"]
 
 
-def slogdet(x: Any) -> tuple[Any, Any]:
+class SlogdetResult(NamedTuple):
+    """The sign of a determinant and the logarithm of its absolute value.
+
+    Examples
+    --------
+    >>> SlogdetResult(1.0, 0.5).logabsdet
+    0.5
+    """
+
+    sign: Any
+    logabsdet: Any
+
+
+def slogdet(x: Any) -> SlogdetResult:
     """Give the sign of the determinant, a plain array, and the logarithm of its absolute value.
 
     Examples
@@ -26,7 +39,7 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     >>> float(sign), round(float(logarithm), 6)
     (-1.0, 2.079442)
     """
-    return signdet(x), logabsdet(x)
+    return SlogdetResult(signdet(x), logabsdet(x))
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:

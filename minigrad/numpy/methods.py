@@ -32,7 +32,9 @@ def transpose(x: Tensor, *axes: Any) -> Any:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    return shapes.transpose(x, (axes[0] if len(axes) == 1 else axes) or None)
+    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], tuple | list)):
+        return shapes.transpose(x, axes[0])
+    return shapes.transpose(x, axes or None)
 
 
 METHODS: dict[str, Callable[..., Any]] = {

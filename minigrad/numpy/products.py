@@ -9,7 +9,7 @@ from typing import Any
 from minigrad.numpy.arrays import as_array
 from minigrad.numpy.picking import diagonal
 from minigrad.numpy.reductions import sum
-from minigrad.numpy.shapes import ravel, transpose
+from minigrad.numpy.shapes import broadcast_to, ravel, transpose
 from minigrad.primitives import bilinear
 from minigrad.primitives.bilinear import matmul
 from minigrad.primitives.linear import axes_of
@@ -80,6 +80,8 @@ def kron(x: Any, y: Any) -> Any:
            [ 2., 20.]])
     """
     x, y = as_array(x), as_array(y)
+    if x.ndim != 2 or y.ndim != 2:
+        raise ShapeError(f"kron multiplies two matrices; got shapes {x.shape} and {y.shape}")
     (a, b), (c, d) = x.shape, y.shape
     return (x[:, None, :, None] * y[None, :, None, :]).reshape((a * c, b * d))
 
@@ -151,6 +153,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     >>> np.einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])
     array([21., 43.])
     """
+    if not isinstance(subscripts, str):
+        raise TypeError('einsum takes its subscripts as text first: einsum("ij,jk->ik", x, y)')
     arrays = [as_array(x) for x in operands]
     inputs, output = _explicit(subscripts.replace(" ", ""), [x.shape for x in arrays])
     for i, x in enumerate(arrays):
@@ -166,6 +170,12 @@ def einsum(subscripts: str, *operands: Any) -> Any:
             x = sum(x, axis=alone)
             inputs[i] = "".join(letter for letter in inputs[i] if letter in elsewhere)
         arrays[i] = x
+    # NumPy lets an axis of size 1 meet one of size n; stretched first, each letter has one size for the rules.
+    pairs = [pair for letters, x in zip(inputs, arrays, strict=True) for pair in zip(letters, x.shape, strict=True)]
+    size = {letter: n for letter, n in pairs if n != 1}
+    for i, x in enumerate(arrays):
+        full = tuple(size.get(c, 1) if n == 1 else n for c, n in zip(inputs[i], x.shape, strict=True))
+        arrays[i] = x if len(arrays) == 1 or tuple(x.shape) == full else broadcast_to(x, full)
     return bilinear.einsum(*arrays, inputs=tuple(inputs), output=output)
 
 
@@ -188,4 +198,6 @@ def _explicit(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[list[
         counted = "".join(inputs)
         named = sorted({c for c in counted if counted.count(c) == 1 and c not in ellipsis})
         return inputs, ellipsis + "".join(named)
+    if ellipsis and "..." not in output:
+        raise ShapeError(f"einsum {subscripts!r}: the result after the arrow must have the ellipsis of the arrays, too")
     return inputs, output.replace("...", ellipsis)

@@ -44,6 +44,8 @@ def for_all(check: Callable[..., None], *sets: Any, examples: int = 200) -> None
     """
     if all(isinstance(s, numpy.ndarray | float | list) for s in sets):
         lists = [s if isinstance(s, list) else [s] for s in sets]
+        if len({len(s) for s in lists}) > 1 or not lists[0]:
+            raise ValueError(f"a claim needs points, as many for each argument; got lists of {[len(s) for s in lists]}")
         for points in zip(*lists, strict=True):
             check(*points)
         return
@@ -56,7 +58,12 @@ def for_all(check: Callable[..., None], *sets: Any, examples: int = 200) -> None
             check(*[current_build_context().data.draw(s) for s in drawn])
         return
     quiet = settings(
-        max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
     )
     quiet(given(*drawn)(check))()
 
@@ -85,6 +92,10 @@ def _same_shape_pairs(on: Any) -> Any:
 
     from minigrad.testing.strategies import arrays
 
+    if isinstance(on, numpy.ndarray | float) or (isinstance(on, list) and len(on) < 2):
+        raise ValueError(
+            "this claim is about pairs of points; give a strategy, a size, or a list of two points or more"
+        )
     if on is None or isinstance(on, int | tuple):
         return _strategy(on).flatmap(lambda x: st.tuples(st.just(x), arrays(x.shape)))
     drawn = _strategy(on)
@@ -251,6 +262,8 @@ def assert_lipschitz(
     >>> import minigrad.numpy as np
     >>> assert_lipschitz(np.sin, 1.0)
     """
+    if norm not in ORDERS:
+        raise ValueError(f"norm must be one of {', '.join(ORDERS)}; got {norm!r}")
     order = ORDERS[norm]
 
     def check(pair: tuple[Any, Any]) -> None:
@@ -335,9 +348,11 @@ def assert_projection(project: Function, member: Function, on: Any = None, *, ex
 
     def check(pair: tuple[Any, Any]) -> None:
         x, y = pair
-        nearest, other = host(project(x)), host(project(y))
+        nearest, other = host(project(x)), (host(y) if bool(host(member(y))) else host(project(y)))
         if not bool(host(member(nearest))):
             raise Counterexample(f"the projection of x = {x} is {nearest}, which is not in the set")
+        if bool(host(member(x))) and not close(nearest, x):
+            raise Counterexample(f"the projection moves x = {x}, which is in the set, to {nearest}")
         again = close(project(nearest), nearest)
         if not again:
             raise Counterexample(f"the projection moves {nearest}, which is in the set; {again}")

@@ -86,6 +86,9 @@ def close(actual: Any, expected: Any, *, condition: float = 1.0, scale: float = 
     False
     """
     a, b = host(actual), host(expected)
+    for x in (a, b):
+        if x.dtype.kind not in "fiub":
+            raise TypeError(f"close compares real numbers; got {x.dtype}")
     if a.shape != b.shape:
         return Closeness(False, f"shapes differ: {a.shape} against {b.shape}")
     for name, x in (("the actual", a), ("the expected", b)):
