@@ -109,6 +109,12 @@ def test_a_forgotten_argument_is_caught():
         check_grads(f, numpy.ones(2), numpy.ones(2))
 
 
+def test_a_large_part_does_not_hide_the_error_of_a_small_one():
+    wrong = planted(push=WRONG["a wrong constant"], pull=WRONG["a wrong constant"])
+    with pytest.raises(DerivativeError, match="part 1 of f"):
+        check_grads(lambda x: (1e7 * x, wrong(x)), numpy.array([0.5]))
+
+
 def test_a_kink_is_said_to_be_one():
     with pytest.raises(DerivativeError, match="kink"):
         check_grads(lambda x: np.abs(x) * x * 1e3 + np.relu(x), numpy.array([1e-6]))
