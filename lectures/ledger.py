@@ -264,7 +264,7 @@ class MarkedTest:
 def find_tests(root: Path = ROOT) -> list[MarkedTest] | None:
     """Find the marked tests under ``tests/``; None where there are no tests, as in an installed package.
 
-    A test that is skipped or expected to fail (``skip``, ``xfail``) proves nothing, and is left out.
+    A test that is skipped or expected to fail (``skip``, ``skipif``, ``xfail``) proves nothing, and is left out.
 
     Raises
     ------
@@ -306,7 +306,7 @@ def _pytestmark(body: list[ast.stmt]) -> list[ast.expr]:
 
 
 def _marked_test(name: str, line: int, marks: list[ast.expr]) -> MarkedTest:
-    if any(_mark_name(mark) in ("skip", "xfail") for mark in marks):
+    if any(_mark_name(mark) in ("skip", "skipif", "xfail") for mark in marks):
         return MarkedTest(name, line, (), ())
     return MarkedTest(name, line, _ids_in("proves", marks, name), _ids_in("refutes", marks, name))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
+import io
 import os
 import platform
 import sys
@@ -73,13 +74,16 @@ def main(arguments: Sequence[str] | None = None, package: str = "lectures") -> i
     minigrad 0.1.0
     0
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows ? in their place
     try:
         options = _parser().parse_args(arguments)
     except SystemExit as stop:  # argparse has printed its help or its complaint
         return int(stop.code or 0)
     try:
         code = int(options.run(options, package))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except (UserError, backend.BackendError) as error:
         print(f"minigrad: {error}", file=sys.stderr)
@@ -226,9 +230,10 @@ def _lectures(options: argparse.Namespace, package: str) -> int:
 def _ledger(options: argparse.Namespace, package: str) -> int:
     ledger = _room("lectures.ledger")
     try:
-        print(ledger.main_table(options.topic))
+        table = ledger.main_table(options.topic)
     except ValueError as error:
         raise UserError(str(error)) from None
+    print(table)
     return 0
 
 

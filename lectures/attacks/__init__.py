@@ -9,11 +9,11 @@ from lectures.attacks.classifier import (
     softmax_model,
     train,
 )
-from lectures.attacks.fgsm import ZeroGradientWarning, fgsm, iterated_fgsm
+from lectures.attacks.fgsm import fgsm, iterated_fgsm
 from lectures.attacks.linear import dual_norm, worst_perturbation
 from lectures.attacks.objective import composite_objective
 from lectures.attacks.pga import pga
-from lectures.attacks.threat import allowed
+from lectures.attacks.threat import ZeroGradientWarning, allowed
 
 __all__ = [
     "ZeroGradientWarning",

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import minigrad.numpy as np
-from lectures.attacks.threat import Box, Loss, allowed, ascent_direction, first_perturbation
-
-
-class ZeroGradientWarning(RuntimeWarning):
-    """The loss is flat at the input, so that an attack by gradients goes nowhere."""
+from lectures.attacks.threat import Box, Loss, allowed, ascent_direction, check_steps, first_perturbation, warn_of_flat
 
 
 def fgsm(loss: Loss, x: Any, eps: float, *, box: Box | None = None) -> Any:
@@ -45,7 +40,7 @@ def fgsm(loss: Loss, x: Any, eps: float, *, box: Box | None = None) -> Any:
     Warns
     -----
     ZeroGradientWarning
-        If the gradient is zero everywhere: η is then 0.
+        If the gradient of some sample is zero: its η is then 0.
 
     References
     ----------
@@ -61,11 +56,8 @@ def fgsm(loss: Loss, x: Any, eps: float, *, box: Box | None = None) -> Any:
     """
     project = allowed(x, eps, "linf", box)
     gradient = ascent_direction(loss, x)
-    if gradient.size and not bool((gradient != 0.0).any()):
-        warnings.warn(
-            "the loss has gradient zero at the input; the attack goes nowhere", ZeroGradientWarning, stacklevel=2
-        )
-    return project(eps * np.sign(gradient))
+    warn_of_flat(gradient)
+    return project(float(eps) * np.sign(gradient))
 
 
 def iterated_fgsm(
@@ -103,8 +95,12 @@ def iterated_fgsm(
     >>> iterated_fgsm(lambda a: np.dot(weights, a), np.zeros(2), 0.1, step=0.04, steps=3)
     array([ 0.1, -0.1])
     """
+    step = check_steps(step, steps)
     project = allowed(x, eps, "linf", box)
     eta = project(first_perturbation(x, start))
-    for _ in range(steps):
-        eta = project(eta + step * np.sign(ascent_direction(loss, x + eta)))
+    for k in range(steps):
+        gradient = ascent_direction(loss, x + eta)
+        if k == 0 and start is None:
+            warn_of_flat(gradient)
+        eta = project(eta + step * np.sign(gradient))
     return eta

@@ -3,9 +3,9 @@
 # %% [markdown]
 # # Attacks on a classifier
 #
-# A classifier reads a handwritten digit well. Then every pixel is changed by a little, less than a person would notice,
-# and the classifier reads another digit. This lecture finds such changes with the gradient of the loss, the same
-# gradient that training uses, taken with respect to the *image* instead of the weights.
+# A classifier reads a handwritten digit well. Then every pixel is changed by a little, so that a person still reads
+# the same digit, and the classifier reads another one. This lecture finds such changes with the gradient of the loss,
+# the same gradient that training uses, taken with respect to the *image* instead of the weights.
 #
 # Sources: the slides of EE-556, Lecture 11 (Cevher), and Lecture 19 on adversarial training. The model is $h$, its
 # parameters $x$, an image $a$, its label $b$, the loss $L$, the perturbation $\eta$, and its size $\epsilon$.
@@ -127,7 +127,7 @@ def train_the_classifiers(run: Run) -> None:
 # %%
 @story.step
 def attacked_digits(run: Run) -> None:
-    """Test digits, the perturbation found by FGSM with ε = 0.1, and their sum, each with what the network reads."""
+    """Of the test digits that FGSM with ε = 0.1 fools, the first of each class: clean, the change, and their sum."""
     (x, y), model = run.results["test"], run.results["models"]["network"]
     eta = fgsm(loss_of(model, y), x, 0.1, box=BOX)
     before, after = predictions(model, x), predictions(model, x + eta)
@@ -163,8 +163,9 @@ def attacked_digits(run: Run) -> None:
 #
 # $$\max_{\eta}\ f(\eta) - \delta_N(\eta)$$
 #
-# Both sources print a plus sign; then the maximum would be infinite, outside of the set. Proximal gradient ascent
-# climbs $f$ and returns to the set. The prox of $\delta_N$ is the projection onto it, here clipping:
+# Both sources print a plus sign. With this indicator function the maximum would then be infinite, outside of the set;
+# with the one of Lecture 19, one inside and zero outside, leaving the set would cost no more than one. Proximal
+# gradient ascent climbs $f$ and returns to the set. The prox of $\delta_N$ is the projection onto it, here clipping:
 #
 # $$\eta^{k+1} = \pi_N(\eta^k + \alpha \nabla f(\eta^k))$$
 #
@@ -176,7 +177,7 @@ def attacked_digits(run: Run) -> None:
 STEPPED = {
     "PGA, α = 1": partial(pga, step=1.0),
     "PGA, α = 100": partial(pga, step=100.0),
-    "PGA, α = 10,000": partial(pga, step=10_000.0),
+    "PGA, α = 10⁸": partial(pga, step=1e8),
     "steps of FGSM, α = 0.01": partial(iterated_fgsm, step=0.01),
 }
 
@@ -204,17 +205,19 @@ def loss_along_the_steps(run: Run) -> None:
     axes.legend()
     run.figure(picture, "steps")
     run.number("mean loss under FGSM", one, "{:.2f} nats")
-    reach = 10_000.0 * abs(mg.grad(loss)(x)).max(axis=1)
-    run.number("images that the first step with α = 10,000 moves by less than ε", (reach < 0.1).mean(), "{:.1%}")
+    largest = abs(mg.grad(loss)(x)).max(axis=1)
+    run.number(
+        "largest gradient entry of an image, smallest and largest", largest.min(), f"{{:.0e}} to {largest.max():.1f}"
+    )
     for label, attack in STEPPED.items():
         eta = attack(loss, x, 0.1, steps=steps, box=BOX)
         run.number(f"mean loss under {label}, {steps} steps", float(loss(x + eta)) / len(x), "{:.2f} nats")
 
 
 # %% [markdown]
-# The gradient of a confident image is tiny, because its loss is nearly flat. With $\alpha = 1$ such images hardly move,
-# and even $\alpha = 10{,}000$ leaves some of them behind, which the next figure shows for large $\epsilon$. Signs give
-# all pixels the same speed.
+# The gradient of a confident image is tiny, because its loss is nearly flat: it differs between images by many powers
+# of ten. With $\alpha = 1$ the confident ones hardly move. A step that is long enough for all of them is a step of FGSM
+# for nearly all pixels, and taking the sign says just that, without a number to choose.
 #
 # ## Accuracy against the size of the perturbation
 
@@ -222,7 +225,7 @@ def loss_along_the_steps(run: Run) -> None:
 # %%
 @story.step
 def accuracy_against_size(run: Run) -> None:
-    """Test accuracy as the allowed change ε of each pixel grows. Random signs of the same size do little harm."""
+    """Test accuracy as the allowed change ε of each pixel grows. Random signs do much less harm."""
     (x, y), models = run.results["test"], run.results["models"]
     radii = numpy.linspace(0.0, 0.3, run.scaled(7, 31))
     signs = run.rng("signs").choice([-1.0, 1.0], x.shape).astype(x.dtype)
@@ -233,20 +236,21 @@ def accuracy_against_size(run: Run) -> None:
     def many_steps(loss: Any, x: Any, eps: float) -> Any:
         return iterated_fgsm(loss, x, eps, step=eps / 10.0, steps=40, box=BOX)
 
-    def long_steps(loss: Any, x: Any, eps: float) -> Any:
-        return pga(loss, x, eps, step=10_000.0, steps=40, box=BOX)
+    def ascent(loss: Any, x: Any, eps: float, step: float) -> Any:
+        return pga(loss, x, eps, step=step, steps=40, box=BOX)
 
     one_step = partial(fgsm, box=BOX)
     curves: dict[str, tuple[str, Any]] = {
         "network, random signs": ("network", random_signs),
         "softmax model, FGSM": ("softmax model", one_step),
         "network, FGSM": ("network", one_step),
-        "network, PGA, 40 steps": ("network", long_steps),
+        "network, PGA, α = 100": ("network", partial(ascent, step=100.0)),
+        "network, PGA, α = 10⁸": ("network", partial(ascent, step=1e8)),
         "network, 40 steps of FGSM": ("network", many_steps),
     }
     picture = figure(6.5, 3.2)
     axes = picture.subplots()
-    for (label, (model, attack)), marker in zip(curves.items(), "osD^v", strict=True):
+    for (label, (model, attack)), marker in zip(curves.items(), "osD^vP", strict=True):
         shares = accuracy_under_attack(models[model], x, y, attack, radii)
         axes.plot(radii, shares, marker=marker, markevery=run.scaled(1, 5), markersize=4.0, label=label)
         run.number(f"accuracy at ε = 0.1: {label}", numpy.interp(0.1, radii, shares), "{:.1%}")
@@ -257,8 +261,9 @@ def accuracy_against_size(run: Run) -> None:
 
 
 # %% [markdown]
-# Noise of the same size hardly matters: it is the *direction* that fools the network, and one gradient is enough to
-# find it. More steps find worse directions still.
+# Random signs of the same size do much less harm: it is the *direction* that fools the network, and one gradient is
+# enough to find it. More steps find worse directions still, if no image is left behind by steps that are too short for
+# it, as with $\alpha = 100$.
 
 # %%
 if __name__ == "__main__":

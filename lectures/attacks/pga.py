@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lectures.attacks.threat import Box, Loss, allowed, ascent_direction, first_perturbation
+from lectures.attacks.threat import Box, Loss, allowed, ascent_direction, check_steps, first_perturbation, warn_of_flat
 
 
 def pga(
@@ -69,12 +69,12 @@ def pga(
     >>> pga(concave, np.zeros(2), 1.0, step=0.25, steps=50)
     array([1. , 0.5])
     """
-    if not step >= 0 or steps < 0:
-        raise ValueError(
-            f"pga needs a step of at least 0 and a number of steps of at least 0; got {step!r} and {steps!r}"
-        )
+    step = check_steps(step, steps)
     project = allowed(x, eps, norm, box)
     eta = project(first_perturbation(x, start))
-    for _ in range(steps):
-        eta = project(eta + step * ascent_direction(loss, x + eta))
+    for k in range(steps):
+        gradient = ascent_direction(loss, x + eta)
+        if k == 0 and start is None:
+            warn_of_flat(gradient)
+        eta = project(eta + step * gradient)
     return eta

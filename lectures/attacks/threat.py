@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -55,10 +56,10 @@ def allowed(x: Any, eps: float, norm: str = "linf", box: Box | None = None) -> C
     array([0.  , 0.25])
     """
     check_threat(x, eps, norm, box)
-    onto_ball = BALLS[norm]
+    eps, onto_ball = float(eps), BALLS[norm]  # a NumPy scalar would turn float32 into float64
     if box is None:
         return lambda eta: onto_ball(eta, eps)
-    low, high = box
+    low, high = (float(bound) for bound in box)
     return lambda eta: project_box(onto_ball(eta, eps), low - x, high - x)
 
 
@@ -71,15 +72,16 @@ def check_threat(x: Any, eps: float, norm: str, box: Box | None) -> None:
     """
     if getattr(x, "dtype", None) is None or x.dtype.kind != "f":
         raise TypeError(f"an attack needs a floating-point array as input; got {getattr(x, 'dtype', type(x).__name__)}")
-    if not (eps >= 0 and math.isfinite(eps)):
+    if getattr(eps, "shape", ()) != () or not (eps >= 0 and math.isfinite(eps)):
         raise ValueError(f"eps is the size of the perturbation, at least 0 and finite; got {eps!r}")
     if norm not in BALLS:
         raise ValueError(f"norm must be one of {', '.join(BALLS)}; got {norm!r}")
     if box is not None:
-        low, high = box
-        if not low <= high:
-            raise ValueError(f"the box of valid data is (low, high) with low <= high; got {box!r}")
-        if x.size and not (float(x.min()) >= low and float(x.max()) <= high):
+        if len(box) != 2 or any(getattr(bound, "shape", ()) != () for bound in box) or not box[0] <= box[1]:
+            raise ValueError(f"the box of valid data is a pair of numbers (low, high) with low <= high; got {box!r}")
+        low, high = float(box[0]), float(box[1])
+        slack = 4.0 * float(np.finfo(x.dtype).eps) * max(abs(low), abs(high))  # what rounding does to x + eta
+        if x.size and not (float(x.min()) >= low - slack and float(x.max()) <= high + slack):
             raise ValueError(
                 f"the clean input leaves the box {box!r}: its values go from {float(x.min()):g} to {float(x.max()):g}"
             )
@@ -106,6 +108,22 @@ def first_perturbation(x: Any, start: Any = None) -> Any:
     return eta
 
 
+def check_steps(step: float, steps: int) -> float:
+    """Refuse a number or a length of steps that is negative or not a number; give the length as a Python float.
+
+    Examples
+    --------
+    >>> check_steps(0.5, 10)
+    0.5
+    """
+    if not (step >= 0 and math.isfinite(step)) or not isinstance(steps, int) or steps < 0:
+        raise ValueError(
+            "an attack needs a step of at least 0 and a whole number of steps of at least 0; "
+            f"got {step!r} and {steps!r}"
+        )
+    return float(step)
+
+
 def ascent_direction(loss: Loss, x: Any) -> Any:
     """Give the gradient of the loss at x, and refuse one that is not finite.
 
@@ -126,3 +144,25 @@ def ascent_direction(loss: Loss, x: Any) -> Any:
             "the loss has a gradient that is NaN or infinite; run it under minigrad.detect_anomaly() to see where from"
         )
     return gradient
+
+
+class ZeroGradientWarning(RuntimeWarning):
+    """The loss is flat at a clean input, so that an attack by gradients does not move it."""
+
+
+def warn_of_flat(gradient: Any) -> None:
+    """Warn if the gradient at a clean input is zero, for one of the samples along the first axis of a batch.
+
+    Examples
+    --------
+    >>> warn_of_flat(np.array([[0.0, 1.0], [2.0, 0.0]]))
+    """
+    if not gradient.size:
+        return
+    flat = (gradient == 0.0).reshape((gradient.shape[0] if gradient.ndim > 1 else 1, -1)).all(axis=1)
+    if bool(flat.any()):
+        warnings.warn(
+            f"the loss has gradient zero for {int(flat.sum())} of {flat.size} inputs; the attack does not move them",
+            ZeroGradientWarning,
+            stacklevel=3,
+        )

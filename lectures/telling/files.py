@@ -31,14 +31,15 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     ...     writable_folder(Path(folder, "figures")).name
     'figures'
     """
-    folder = Path(path).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file, and a folder is needed; choose another with --out")
+    folder = Path(path)
     try:
+        folder = folder.expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder} is a file, and a folder is needed; choose another with --out")
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, RuntimeError) as error:  # RuntimeError: the home of a user that does not exist
+        reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(f"cannot write to the folder {folder}: {reason}; choose another with --out") from error
     return folder
 
@@ -57,7 +58,7 @@ def write_file(path: Path, content: bytes) -> Path:
     ...     write_file(Path(folder, "note.txt"), b"hello").read_bytes()
     b'hello'
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         partial.write_bytes(content)
         partial.replace(path)

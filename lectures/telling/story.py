@@ -175,8 +175,8 @@ class Story:
         cli.run_options(parser, out=os.path.join(cli.DEFAULT_OUT, self.name))
         options = parser.parse_args(arguments)
         try:
-            report = self.run(options.budget, options.seed, options.out, progress=lambda name: print(f"{name} …"))
-        except OutputError as error:
+            report = self.run(options.budget, options.seed, options.out, progress=lambda name: print(f"{name} ..."))
+        except (OutputError, backend.BackendError) as error:
             raise SystemExit(f"error: {error}") from None
         except KeyboardInterrupt:
             print(f"stopped; finished figures are in {options.out}", file=sys.stderr)

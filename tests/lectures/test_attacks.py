@@ -228,7 +228,7 @@ def test_pga_on_a_concave_function_never_falls_and_ends_at_the_maximum(data, eps
         path.append(pga(f, x, eps, step=1.0 / smooth, steps=1, norm=norm, start=path[-1]))
     values = [float(f(eta)) for eta in path]
     assert all(b >= a - 1e-12 * (1.0 + abs(a)) for a, b in itertools.pairwise(values))
-    end = pga(f, x, eps, step=1.0 / smooth, steps=1000, norm=norm)
+    end = pga(f, x, eps, step=1.0 / smooth, steps=1000, norm=norm, start=numpy.zeros(3))
     assert_maximizer(f, end, ms.inside_ball(3, norm, eps), condition=1e6, scale=1.0, examples=40)
 
 
@@ -396,8 +396,14 @@ def test_what_an_attack_refuses():
         fgsm(loss, x, 0.1, box=(0.0, 0.9))
     with pytest.raises(ValueError, match="norm must be one of linf, l2; got 'l3'"):
         pga(loss, x, 0.1, step=0.1, steps=1, norm="l3")
-    with pytest.raises(ValueError, match="step of at least 0"):
-        pga(loss, x, 0.1, step=-0.1, steps=1)
+    for attack in (pga, iterated_fgsm):
+        for step, steps in ((-0.1, 1), (float("nan"), 1), (0.1, -1), (0.1, 1.5)):
+            with pytest.raises(ValueError, match="step of at least 0"):
+                attack(loss, x, 0.1, step=step, steps=steps)
+    with pytest.raises(ValueError, match="pair of numbers"):
+        fgsm(loss, x, 0.1, box=(1.0, 0.0))
+    with pytest.raises(ValueError, match="at least 0 and finite"):
+        fgsm(loss, x, numpy.array([0.1, 0.2]))
     with pytest.raises(mg.ShapeError, match="one number"):
         fgsm(lambda a: a, x, 0.1)
     with pytest.raises(FloatingPointError, match="NaN or infinite"), numpy.errstate(all="ignore"):
@@ -407,12 +413,42 @@ def test_what_an_attack_refuses():
 
 
 def test_a_flat_loss_is_not_attacked_in_silence():
-    with pytest.warns(ZeroGradientWarning, match="goes nowhere"):
+    with pytest.warns(ZeroGradientWarning, match="1 of 1 inputs"):
         eta = fgsm(lambda a: np.sum(np.relu(a)), numpy.array([-1.0, -2.0]), 0.1)
     assert eta.tolist() == [0.0, 0.0]
 
 
+def test_a_flat_sample_of_a_batch_is_not_attacked_in_silence_either():
+    x = numpy.array([[1.0, 2.0], [-1.0, -2.0]])
+    loss = lambda a: np.sum(np.relu(a))  # noqa: E731
+    for attack in (
+        fgsm,
+        lambda *args: pga(*args, step=0.1, steps=1),
+        lambda *args: iterated_fgsm(*args, step=0.1, steps=1),
+    ):
+        with pytest.warns(ZeroGradientWarning, match="1 of 2 inputs"):
+            eta = attack(loss, x, 0.1)
+        assert abs(eta[0]).min() > 0.0
+        assert eta[1].tolist() == [0.0, 0.0]
+
+
+def test_the_iterated_method_respects_start_and_box():
+    x = numpy.array([0.5, 0.95])
+    loss = lambda a: np.sum(a)  # noqa: E731
+    assert iterated_fgsm(loss, x, 0.2, step=0.0, steps=1, start=numpy.array([-0.5, 0.1])).tolist() == [-0.2, 0.1]
+    boxed = iterated_fgsm(loss, x, 0.2, step=0.1, steps=5, box=(0.0, 1.0))
+    assert close(boxed, [0.2, 0.05], condition=10.0)
+
+
+def test_an_attacked_input_may_be_attacked_again():
+    box = (-0.4242, 2.8215)
+    x = numpy.random.default_rng(0).uniform(*box, 1000).astype("float32")
+    again = x + fgsm(np.sum, x, 0.1, box=box)
+    assert abs(fgsm(np.sum, again, 0.1, box=box)).max() <= 0.1
+
+
 def test_attacks_keep_float32():
     x = numpy.array([0.5, 0.25], "float32")
-    for eta in (fgsm(np.sum, x, 0.1), pga(np.sum, x, 0.1, step=0.3, steps=2, norm="l2", box=(0.0, 1.0))):
+    tenth, box = numpy.float64(0.1), (numpy.float64(0.0), numpy.float64(1.0))
+    for eta in (fgsm(np.sum, x, tenth), pga(np.sum, x, tenth, step=tenth, steps=2, norm="l2", box=box)):
         assert eta.dtype == "float32"

@@ -108,6 +108,12 @@ def test_norms_and_angles_over_the_whole_range_of_numbers(size, dtype):
     assert close(slope * size, numpy.asarray(4.0 / 25.0, dtype), condition=10.0)
 
 
+def test_cube_roots_of_negative_numbers_and_a_fully_masked_sum():
+    check_grads(np.cbrt, numpy.array([-2.0, -0.5]))
+    with numpy.errstate(divide="ignore"):
+        assert np.logsumexp(numpy.array([-numpy.inf, -numpy.inf])) == -numpy.inf
+
+
 def test_integers_do_not_wrap_around():
     small = numpy.array([1, 2, 3], "uint8")
     assert close(np.linalg.norm(numpy.array([200, 100], "uint8")), numpy.sqrt(50000.0))

@@ -92,6 +92,7 @@ def test_perturbations_of_nested_derivatives_are_not_confused():
     assert mg.grad(lambda x: x * mg.jvp(lambda y: x * y, (one,), (one,))[1])(three) == 6.0
     assert mg.jvp(lambda x: x * mg.jvp(lambda y: x * y, (one,), (one,))[1], (three,), (one,))[1] == 6.0
     assert mg.jvp(lambda x: x * mg.grad(lambda y: x * y * y)(one), (three,), (one,))[1] == 12.0
+    assert mg.grad(lambda x: mg.grad(lambda y: x * y)(x))(three) == 1.0
     assert mg.grad(lambda x: mg.grad(lambda x: x * mg.grad(lambda x: x**3)(x))(x))(one) == 18.0
 
 
@@ -131,6 +132,11 @@ def test_derivatives_have_the_dtype_of_what_they_belong_to():
     assert out.dtype == lin.push(single).dtype == "float64"
     assert lin.pull(out)[0].dtype == "float32"
     assert lin.pull(out)[0].shape == (2,)
+
+
+def test_a_value_that_is_returned_twice_collects_both_cotangents():
+    (pulled,) = mg.vjp(lambda x: (y := x * 2.0, y), on(3.0))[1]((on(1.0), on(1.0)))
+    assert pulled == 4.0
 
 
 def test_argnums_and_keywords():
