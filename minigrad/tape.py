@@ -280,8 +280,11 @@ def tape_of(roots: Iterable[Node], bit: int, since: int = 0) -> tuple[list[Node]
     leaves: list[Node] = []
     while waiting:
         node = waiting.pop()
+        parents = node.parents
+        if parents is None:
+            raise freed()
         inner = False
-        for parent in parents_of(node):
+        for parent in parents:
             if parent is not None and parent.needs & bit and parent.serial >= since:
                 inner = True
                 if parent.serial > node.serial:
@@ -300,14 +303,12 @@ def tape_of(roots: Iterable[Node], bit: int, since: int = 0) -> tuple[list[Node]
     return tape, leaves
 
 
-def parents_of(node: Node) -> tuple[Node | None, ...] | list[Node | None]:
-    """Give a node's parents, unless its part of the graph was freed."""
-    if node.parents is None:
-        raise GraphError(
-            "this graph was freed by an earlier backward pass. Pass retain_graph=True to that backward call, "
-            "or compute the result again."
-        )
-    return node.parents
+def freed() -> GraphError:
+    """Make the error for a part of the graph that an earlier backward pass has freed."""
+    return GraphError(
+        "this graph was freed by an earlier backward pass. Pass retain_graph=True to that backward call, "
+        "or compute the result again."
+    )
 
 
 def changed_in_place(leaf: Node) -> None:
@@ -335,8 +336,11 @@ def push(tape: list[Node], tangents: dict[int, Any], bit: int, wanted: Iterable[
     sites = mode.get().sites
     for node in tape:
         total = None
+        parents = node.parents
+        if parents is None:
+            raise freed()
         args, answer = as_seen(node, keep) if node.needs & keep else (node.inputs, node.data)
-        for i, parent in enumerate(parents_of(node)):
+        for i, parent in enumerate(parents):
             if parent is None or not parent.needs & bit:
                 continue
             tangent = tangents.get(parent.serial)
@@ -381,10 +385,13 @@ def pull(tape: list[Node], cotangents: dict[int, Any], bit: int, consume: bool =
         node = rest.pop()  # off the list, so that no node outlives its turn
         g = cotangents.pop(node.serial, None)
         if g is not None:
+            parents = node.parents
+            if parents is None:
+                raise freed()
             args, answer = as_seen(node, keep) if node.needs & keep else (node.inputs, node.data)
             params = node.params
             rules = node.primitive.pull  # type: ignore[union-attr]
-            for i, parent in enumerate(parents_of(node)):
+            for i, parent in enumerate(parents):
                 if parent is None or not parent.needs & bit:
                     continue
                 rule = rules[i]
