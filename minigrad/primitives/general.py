@@ -11,9 +11,21 @@ from minigrad.backend import floating, xp
 from minigrad.primitives.elementwise import exp, finite, ratio_or_zero
 from minigrad.primitives.kinds import general, raw, zero
 from minigrad.primitives.linear import broadcast_to, restore_axes, sum
-from minigrad.tape import Primitive
+from minigrad.tape import Primitive, Rule
 
 # Norms and the softmax family, along one axis, several, or all
+
+
+def weighted_reduction(name: str, weights: Rule, forward: Rule) -> Primitive:
+    """Declare a reduction along axes by its gradient: ``weights(ans, x, axis, keepdims)``, of the shape of x."""
+
+    def push(t: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return sum(t * weights(ans, x, axis, keepdims), axis=axis, keepdims=keepdims)
+
+    def pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return restore_axes(g, x.shape, axis, keepdims) * weights(ans, x, axis, keepdims)
+
+    return general(name, push=(push,), pull=(pull,), forward=forward)
 
 
 def _norm(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
@@ -31,20 +43,7 @@ def _unit(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return ratio_or_zero(x, restore_axes(ans, x.shape, axis, keepdims))
 
 
-norm = general(
-    "norm",
-    push=(
-        lambda t, ans, x, axis=None, keepdims=False: sum(
-            t * _unit(ans, x, axis, keepdims), axis=axis, keepdims=keepdims
-        ),
-    ),
-    pull=(
-        lambda g, ans, x, axis=None, keepdims=False: (
-            restore_axes(g, x.shape, axis, keepdims) * _unit(ans, x, axis, keepdims)
-        ),
-    ),
-    forward=_norm,
-)
+norm = weighted_reduction("norm", _unit, _norm)
 
 
 def _logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
@@ -59,20 +58,7 @@ def _shares(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return exp(x - finite(restore_axes(ans, x.shape, axis, keepdims)))
 
 
-logsumexp = general(
-    "logsumexp",
-    push=(
-        lambda t, ans, x, axis=None, keepdims=False: sum(
-            t * _shares(ans, x, axis, keepdims), axis=axis, keepdims=keepdims
-        ),
-    ),
-    pull=(
-        lambda g, ans, x, axis=None, keepdims=False: (
-            restore_axes(g, x.shape, axis, keepdims) * _shares(ans, x, axis, keepdims)
-        ),
-    ),
-    forward=_logsumexp,
-)
+logsumexp = weighted_reduction("logsumexp", _shares, _logsumexp)
 
 
 def _softmax(x: Any, *, axis: int = -1) -> Any:
