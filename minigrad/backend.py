@@ -16,6 +16,7 @@ from typing import Any
 import numpy
 
 _SCALARS = (numpy.generic, float, int)
+REAL = "fiub"  # the kinds of dtype that hold real numbers
 
 
 class BackendError(RuntimeError):
@@ -79,7 +80,7 @@ class Backend:
         """
         if isinstance(value, (self.ndarray, *_SCALARS)):
             dtype = getattr(value, "dtype", numpy.dtype(float))
-            if dtype.kind not in "fiub":
+            if dtype.kind not in REAL:
                 raise TypeError(f"got data of type {dtype} beside a Tensor; minigrad computes with real numbers")
             refuse_masked(value)
             # a subclass such as numpy.matrix gives other meanings to the operators that rules are written with

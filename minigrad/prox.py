@@ -6,7 +6,6 @@ from typing import Any
 
 import minigrad.numpy as np
 from minigrad.backend import xp
-from minigrad.tensor import Tensor
 
 
 def project_box(x: Any, lo: Any, hi: Any) -> Any:
@@ -92,7 +91,7 @@ def project_l2(x: Any, radius: float) -> Any:
     check_radius(radius)
     axes = tuple(range(1, x.ndim)) if x.ndim > 1 else None
     length = np.linalg.norm(x, axis=axes, keepdims=True)
-    outside = (length.data if isinstance(length, Tensor) else length) > radius
+    outside = length > radius
     return np.where(outside, x * (radius / np.where(outside, length, 1.0)), x)
 
 

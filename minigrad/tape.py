@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy
 
-from minigrad.backend import Backend, MixedDevicesError, active, current, xp
+from minigrad.backend import REAL, Backend, MixedDevicesError, active, current, xp
 
 Array = Any
 Rule = Callable[..., Any]
@@ -215,7 +215,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
                 parents.append(None)
         else:
             kind = type(argument)
-            plain = kind is float or kind is int or (kind is array and argument.dtype.kind in "fiub")
+            plain = kind is float or kind is int or (kind is array and argument.dtype.kind in REAL)
             inputs.append(argument if plain else backend.operand(argument))
             parents.append(None)
     try:
@@ -358,7 +358,7 @@ def push(tape: list[Node], tangents: dict[int, Any], bit: int, wanted: Iterable[
         if sites is not None:
             check_sweep(total, node, "forward", sites)
         tangents[node.serial] = total
-        for parent in node.parents or ():
+        for parent in parents:
             if parent is not None and last[parent.serial] == node.serial:
                 tangents.pop(parent.serial, None)
 

@@ -11,11 +11,11 @@ import numpy
 from numpy import ndarray
 
 from minigrad import tape
-from minigrad.backend import current, to_host
+from minigrad.backend import REAL, current, to_host
 from minigrad.primitives import elementwise as e
 from minigrad.primitives import linear
 from minigrad.primitives.bilinear import matmul
-from minigrad.tape import Array, GraphError, Mode, Node, ShapeError, mode, pull, record, serials, switched, tape_of
+from minigrad.tape import Array, GraphError, Node, ShapeError, mode, pull, record, serials, switched, tape_of
 
 
 class Tensor(Node):
@@ -359,7 +359,7 @@ class Tensor(Node):
         >>> x.astype("float32"), x.astype(int)
         (tensor([1., 2.], dtype=float32), array([1, 2]))
         """
-        if numpy.dtype(dtype).kind not in "fiub":
+        if numpy.dtype(dtype).kind not in REAL:
             raise TypeError(f"a Tensor holds real numbers; it cannot become {numpy.dtype(dtype)}")
         if numpy.dtype(dtype).kind != "f":
             return self.data.astype(dtype)
@@ -403,7 +403,7 @@ def _numeric(data: Any, dtype: Any = None) -> Array:
     except ValueError as error:
         kind = TypeError if "dtype" in str(error) else ShapeError
         raise kind(f"cannot make an array of {type(data).__name__}: {error}") from None
-    if value.dtype.kind not in "fiub":
+    if value.dtype.kind not in REAL:
         raise TypeError(
             f"got data of type {value.dtype}; a Tensor holds real numbers. "
             "A list that mixes tensors and numbers is joined with minigrad.numpy.stack."
@@ -501,4 +501,4 @@ class detect_anomaly:
         self._quiet.__exit__(kind, error, trace)
 
 
-__all__ = ["Mode", "Tensor", "detect_anomaly", "no_grad", "tensor"]
+__all__ = ["Tensor", "detect_anomaly", "no_grad", "tensor"]

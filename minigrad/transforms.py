@@ -16,7 +16,7 @@ from typing import Any
 import numpy
 
 from minigrad import tape
-from minigrad.backend import current, xp
+from minigrad.backend import REAL, current, xp
 from minigrad.containers import arranged_like, flatten, same_structure
 from minigrad.numpy import stack
 from minigrad.primitives.elementwise import positive
@@ -497,7 +497,7 @@ def _as_output(x: Any) -> Any:
     if isinstance(x, str | bytes) or x is None:
         raise TypeError(f"the function returned {x!r}; it must return an array, a number, or a container of them")
     value = current().asarray(x)
-    if value.dtype.kind not in "fiub":
+    if value.dtype.kind not in REAL:
         raise TypeError(f"the function returned {type(x).__name__} data; it must return real numbers")
     return value
 
@@ -557,7 +557,7 @@ def _matching(given: Any, like: Any, nodes: list[Any], what: str, whose: str) ->
     for x, node in zip(leaves, nodes, strict=True):
         data = node.data if isinstance(node, Node) else node
         value = x if isinstance(x, Node) else current().asarray(x)
-        if value.dtype.kind not in "fiub":
+        if value.dtype.kind not in REAL:
             raise TypeError(f"a {what} holds real numbers; got {value.dtype}")
         if tuple(value.shape) != tuple(data.shape):
             raise ShapeError(

@@ -1,5 +1,6 @@
 """Attacks on classifiers: small perturbations of an input that change what a model says about it."""
 
+from lectures.attacks.ascent import ZeroGradientWarning
 from lectures.attacks.classifier import (
     accuracy,
     accuracy_under_attack,
@@ -13,7 +14,7 @@ from lectures.attacks.fgsm import fgsm, iterated_fgsm
 from lectures.attacks.linear import dual_norm, worst_perturbation
 from lectures.attacks.objective import composite_objective
 from lectures.attacks.pga import pga
-from lectures.attacks.threat import ZeroGradientWarning, allowed
+from lectures.attacks.threat import allowed
 
 __all__ = [
     "ZeroGradientWarning",

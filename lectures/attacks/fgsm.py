@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import minigrad.numpy as np
-from lectures.attacks.threat import Box, Loss, allowed, ascent_direction, check_steps, first_perturbation, warn_of_flat
+from lectures.attacks.ascent import Loss, ascend, ascent_direction, warn_of_flat
+from lectures.attacks.threat import Box, allowed
 
 
 def fgsm(loss: Loss, x: Any, eps: float, *, box: Box | None = None) -> Any:
@@ -95,12 +96,4 @@ def iterated_fgsm(
     >>> iterated_fgsm(lambda a: np.dot(weights, a), np.zeros(2), 0.1, step=0.04, steps=3)
     array([ 0.1, -0.1])
     """
-    step = check_steps(step, steps)
-    project = allowed(x, eps, "linf", box)
-    eta = project(first_perturbation(x, start))
-    for k in range(steps):
-        gradient = ascent_direction(loss, x + eta)
-        if k == 0 and start is None:
-            warn_of_flat(gradient)
-        eta = project(eta + step * np.sign(gradient))
-    return eta
+    return ascend(loss, x, allowed(x, eps, "linf", box), np.sign, step, steps, start)

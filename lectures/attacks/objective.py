@@ -8,7 +8,8 @@ from typing import Any
 
 import minigrad as mg
 import minigrad.numpy as np
-from lectures.attacks.threat import Loss, check_threat
+from lectures.attacks.ascent import Loss
+from lectures.attacks.threat import check_threat
 
 
 def composite_objective(loss: Loss, x: Any, eps: float) -> Callable[[Any], float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lectures.attacks.threat import Box, Loss, allowed, ascent_direction, check_steps, first_perturbation, warn_of_flat
+from lectures.attacks.ascent import Loss, ascend
+from lectures.attacks.threat import Box, allowed
 
 
 def pga(
@@ -69,12 +70,4 @@ def pga(
     >>> pga(concave, np.zeros(2), 1.0, step=0.25, steps=50)
     array([1. , 0.5])
     """
-    step = check_steps(step, steps)
-    project = allowed(x, eps, norm, box)
-    eta = project(first_perturbation(x, start))
-    for k in range(steps):
-        gradient = ascent_direction(loss, x + eta)
-        if k == 0 and start is None:
-            warn_of_flat(gradient)
-        eta = project(eta + step * gradient)
-    return eta
+    return ascend(loss, x, allowed(x, eps, norm, box), lambda gradient: gradient, step, steps, start)

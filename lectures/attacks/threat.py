@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-import minigrad as mg
 import minigrad.numpy as np
 from minigrad.prox import project_box, project_l2, project_linf
 
-Loss = Callable[[Any], Any]
 Box = tuple[float, float]
 BALLS = {"linf": project_linf, "l2": project_l2}
 
@@ -85,84 +82,3 @@ def check_threat(x: Any, eps: float, norm: str, box: Box | None) -> None:
             raise ValueError(
                 f"the clean input leaves the box {box!r}: its values go from {float(x.min()):g} to {float(x.max()):g}"
             )
-
-
-def first_perturbation(x: Any, start: Any = None) -> Any:
-    """Give the perturbation that an iteration begins with: `start`, or zeros.
-
-    Raises
-    ------
-    ShapeError
-        If `start` does not have the shape of x.
-
-    Examples
-    --------
-    >>> first_perturbation(np.ones(2))
-    array([0., 0.])
-    """
-    if start is None:
-        return np.zeros_like(x)
-    eta = np.asarray(start, dtype=x.dtype)
-    if eta.shape != x.shape:
-        raise mg.ShapeError(f"the start of an attack has the shape of its input, {x.shape}; got {eta.shape}")
-    return eta
-
-
-def check_steps(step: float, steps: int) -> float:
-    """Refuse a number or a length of steps that is negative or not a number; give the length as a Python float.
-
-    Examples
-    --------
-    >>> check_steps(0.5, 10)
-    0.5
-    """
-    if not (step >= 0 and math.isfinite(step)) or not isinstance(steps, int) or steps < 0:
-        raise ValueError(
-            "an attack needs a step of at least 0 and a whole number of steps of at least 0; "
-            f"got {step!r} and {steps!r}"
-        )
-    return float(step)
-
-
-def ascent_direction(loss: Loss, x: Any) -> Any:
-    """Give the gradient of the loss at x, and refuse one that is not finite.
-
-    Raises
-    ------
-    FloatingPointError
-        If an entry of the gradient is NaN or infinite.
-
-    Examples
-    --------
-    >>> ascent_direction(lambda a: np.sum(a * a), np.array([1.0, -2.0]))
-    array([ 2., -4.])
-    """
-    with mg.no_grad():  # the model's parameters are constants here
-        gradient = mg.grad(loss)(x)
-    if not bool(np.isfinite(gradient).all()):
-        raise FloatingPointError(
-            "the loss has a gradient that is NaN or infinite; run it under minigrad.detect_anomaly() to see where from"
-        )
-    return gradient
-
-
-class ZeroGradientWarning(RuntimeWarning):
-    """The loss is flat at a clean input, so that an attack by gradients does not move it."""
-
-
-def warn_of_flat(gradient: Any) -> None:
-    """Warn if the gradient at a clean input is zero, for one of the samples along the first axis of a batch.
-
-    Examples
-    --------
-    >>> warn_of_flat(np.array([[0.0, 1.0], [2.0, 0.0]]))
-    """
-    if not gradient.size:
-        return
-    flat = (gradient == 0.0).reshape((gradient.shape[0] if gradient.ndim > 1 else 1, -1)).all(axis=1)
-    if bool(flat.any()):
-        warnings.warn(
-            f"the loss has gradient zero for {int(flat.sum())} of {flat.size} inputs; the attack does not move them",
-            ZeroGradientWarning,
-            stacklevel=3,
-        )

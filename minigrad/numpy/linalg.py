@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from minigrad.backend import current, xp
+from minigrad.backend import xp
+from minigrad.numpy.arrays import as_array
 from minigrad.primitives import general, linear, selection
 from minigrad.primitives.elementwise import absolute, where
 from minigrad.primitives.general import cholesky, det, inv, logabsdet, signdet, solve
 from minigrad.primitives.kinds import raw
 from minigrad.primitives.linear import axes_of
-from minigrad.tape import Node, ShapeError
+from minigrad.tape import ShapeError
 
 __all__ = ["cholesky", "det", "inv", "norm", "slogdet", "solve"]
 
@@ -67,8 +68,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     >>> float(norm(numpy.array([3.0, 4.0]))), float(norm(numpy.array([3.0, -4.0]), 1))
     (5.0, 7.0)
     """
-    if not isinstance(x, Node | current().ndarray):
-        x = current().asarray(x)
+    x = as_array(x)
     axis = tuple(axis) if isinstance(axis, list) else axis
     if ord is None or ord == "fro" or (ord == 2 and (x.ndim == 1 or isinstance(axis, int))):
         return general.norm(x, axis=axis, keepdims=keepdims)

@@ -18,9 +18,11 @@ from minigrad.primitives.linear import axes_of
 from minigrad.tape import ShapeError
 
 
-def _refuse_out(out: Any) -> None:
+def _argument(x: Any, dtype: Any = None, out: None = None) -> Any:
+    """Give the array that is reduced, in the dtype that was asked for; refuse an array to write into."""
     if out is not None:
         raise TypeError("out= writes into an array that may be needed for a derivative; use the returned array instead")
+    return as_array(x) if dtype is None else as_array(x).astype(dtype)
 
 
 def _axis(axis: Any) -> Any:
@@ -36,9 +38,7 @@ def sum(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims:
     >>> np.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([4., 6.])
     """
-    _refuse_out(out)
-    x = as_array(x) if dtype is None else as_array(x).astype(dtype)
-    return linear.sum(x, axis=_axis(axis), keepdims=keepdims)
+    return linear.sum(_argument(x, dtype, out), axis=_axis(axis), keepdims=keepdims)
 
 
 def mean(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
@@ -50,9 +50,7 @@ def mean(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     >>> np.mean([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([2., 3.])
     """
-    _refuse_out(out)
-    x = as_array(x) if dtype is None else as_array(x).astype(dtype)
-    return linear.mean(x, axis=_axis(axis), keepdims=keepdims)
+    return linear.mean(_argument(x, dtype, out), axis=_axis(axis), keepdims=keepdims)
 
 
 def average(x: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
@@ -90,8 +88,7 @@ def prod(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     >>> mg.grad(np.prod)(np.array([0.0, 2.0, 3.0]))
     array([6., 0., 0.])
     """
-    _refuse_out(out)
-    x = as_array(x) if dtype is None else as_array(x).astype(dtype)
+    x = _argument(x, dtype, out)
     shape, axes = x.shape, axes_of(_axis(axis), x.ndim)
     rest = [i for i in range(x.ndim) if i not in axes]
     x = transpose(x, [*axes, *rest]).reshape((math.prod(shape[i] for i in axes), *(shape[i] for i in rest)))
@@ -158,8 +155,7 @@ def max(x: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> A
     >>> np.max([[1.0, 3.0], [4.0, 2.0]], axis=1), mg.grad(np.max)(np.array([1.0, 3.0, 3.0]))
     (array([3., 4.]), array([0. , 0.5, 0.5]))
     """
-    _refuse_out(out)
-    return selection.max(as_array(x), axis=_axis(axis), keepdims=keepdims)
+    return selection.max(_argument(x, out=out), axis=_axis(axis), keepdims=keepdims)
 
 
 def min(x: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
@@ -171,8 +167,7 @@ def min(x: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> A
     >>> np.min([[1.0, 3.0], [4.0, 2.0]], axis=1)
     array([1., 2.])
     """
-    _refuse_out(out)
-    return selection.min(as_array(x), axis=_axis(axis), keepdims=keepdims)
+    return selection.min(_argument(x, out=out), axis=_axis(axis), keepdims=keepdims)
 
 
 amax, amin = max, min

@@ -87,14 +87,12 @@ class SGD:
                 continue
             direction = p.grad.data
             if self._steps[i] is None:
-                self._steps[i] = xp.empty_like(p.data)
-                self._directions[i] = direction.copy() if self.momentum else None
-            elif self.momentum:
+                self._steps[i], self._directions[i] = xp.empty_like(p.data), xp.zeros_like(p.data)
+            if self.momentum:
                 kept = self._directions[i]
                 kept *= self.momentum
                 kept += direction
-            if self.momentum:
-                direction = self._directions[i]
+                direction = kept
             xp.multiply(direction, self.lr, out=self._steps[i])
             p.data -= self._steps[i]
             changed_in_place(p)

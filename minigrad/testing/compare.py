@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from minigrad.backend import to_host
+from minigrad.backend import REAL, to_host
 from minigrad.tensor import Tensor
 
 ROUNDINGS = 64  # how many rounding errors of the largest entry count as equal
@@ -87,7 +87,7 @@ def close(actual: Any, expected: Any, *, condition: float = 1.0, scale: float = 
     """
     a, b = host(actual), host(expected)
     for x in (a, b):
-        if x.dtype.kind not in "fiub":
+        if x.dtype.kind not in REAL:
             raise TypeError(f"close compares real numbers; got {x.dtype}")
     if a.shape != b.shape:
         return Closeness(False, f"shapes differ: {a.shape} against {b.shape}")
