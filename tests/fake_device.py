@@ -20,6 +20,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -439,6 +440,7 @@ class Namespace:
 
 module: Any = Namespace("module", numpy, asnumpy=asnumpy, ndarray=DeviceArray, where=where)
 module.linalg = Namespace("linalg", numpy.linalg, solve=solve)
+module.lib = SimpleNamespace(stride_tricks=Namespace("lib.stride_tricks", numpy.lib.stride_tricks))
 
 
 # CuPy's attributes, operators and methods

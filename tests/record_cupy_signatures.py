@@ -89,7 +89,7 @@ def member(name: str, value: Any) -> dict[str, Any]:
 
 
 def recorded() -> dict[str, Any]:
-    """Describe CuPy's namespace, its linear algebra and its array class."""
+    """Describe CuPy's namespace, its linear algebra, its strided views and its array class."""
     import cupy
 
     def shared(module: Any, model: Any) -> list[str]:
@@ -99,6 +99,7 @@ def recorded() -> dict[str, Any]:
         "versions": {"cupy": cupy.__version__, "numpy": numpy.__version__},
         "module": {name: entry(getattr(cupy, name), cupy.ufunc) for name in shared(cupy, numpy)},
         "linalg": {name: entry(getattr(cupy.linalg, name), cupy.ufunc) for name in shared(cupy.linalg, numpy.linalg)},
+        "lib.stride_tricks": {"as_strided": entry(cupy.lib.stride_tricks.as_strided, cupy.ufunc)},
         "ndarray": {
             name: member(name, getattr(cupy.ndarray, name))
             for name in dir(cupy.ndarray)

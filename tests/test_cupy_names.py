@@ -61,10 +61,10 @@ def path_from_backend(node: ast.AST) -> tuple[str, ...] | None:
 
 def complaint(use: Use) -> str | None:
     """Say what CuPy does not have, or None if it has everything."""
-    inside_linalg = use.path[0] == "linalg" and len(use.path) > 1
-    name, *method = use.path[1:] if inside_linalg else use.path
-    entry = RECORD["linalg" if inside_linalg else "module"].get(name)
     dotted = ".".join(use.path)
+    section = next((s for s in ("linalg", "lib.stride_tricks") if dotted.startswith(f"{s}.")), "module")
+    name, *method = dotted.removeprefix(f"{section}.").split(".")
+    entry = RECORD[section].get(name)
     if entry is None:
         return f"line {use.line}: CuPy has no {dotted}"
     if method:

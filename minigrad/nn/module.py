@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import reprlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
+from minigrad.backend import REAL, current
+from minigrad.tape import ShapeError, changed_in_place
 from minigrad.tensor import Tensor
+
+
+class StateError(ValueError):
+    """A saved state does not fit the object that it is loaded into; the message lists everything that is wrong."""
 
 
 class Parameter(Tensor):
@@ -28,8 +35,30 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=True)
 
 
+class Buffer(Tensor):
+    """A Tensor that a module keeps but does not learn, such as a running mean; it is saved with the parameters.
+
+    Parameters
+    ----------
+    data : array_like
+        Its first value. Change it in place: ``buffer.data[...] = value``.
+
+    Examples
+    --------
+    >>> Buffer([0.0, 0.0]).requires_grad
+    False
+    """
+
+    __slots__ = ()
+
+
 class Module:
     """A part of a network. Subclasses assign parameters and other modules as attributes and write `forward`.
+
+    Attributes
+    ----------
+    training : bool
+        Whether layers such as Dropout and BatchNorm behave as in training; see `train` and `eval`.
 
     Examples
     --------
@@ -44,11 +73,23 @@ class Module:
     tensor([2., 4.], requires_grad=True)
     """
 
+    training: bool = True
+
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
+        kept = vars(self).get(name)
+        for kind in (Parameter, Buffer):
+            if isinstance(kept, kind) and not isinstance(value, kind | None):
+                raise TypeError(
+                    f"{name} is a {kind.__name__.lower()}, and would no longer be one. Assign a {kind.__name__}, or "
+                    f"change its values: module.{name}.data[...] = values"
+                )
+        items = value.values() if isinstance(value, dict) else value
+        if isinstance(items, list | tuple | set | type({}.values())) and any(
+            isinstance(item, Module | Parameter) for item in items
+        ):
             raise TypeError(
-                f"{name} is a parameter, and would no longer be one. Assign a Parameter, or change its values: "
-                f"module.{name}.data[...] = values"
+                f"{name} is a plain {type(value).__name__} with modules or parameters in it, which would not be found. "
+                "Use nn.ModuleList([...]) for modules, and give each parameter an attribute of its own"
             )
         super().__setattr__(name, value)
 
@@ -59,6 +100,8 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output; calls `forward`."""
         return self.forward(*args, **kwargs)
+
+    # What it consists of
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Walk over the modules that are attributes of this one, with their names.
@@ -72,7 +115,35 @@ class Module:
             if isinstance(value, Module):
                 yield name, value
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Walk over this module and all inside it with their dotted names, each once.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> [name for name, _ in nn.Sequential(nn.Linear(2, 1), nn.ReLU()).named_modules()]
+        ['', '0', '1']
+        """
+        seen: set[int] = set()
+        waiting: list[tuple[str, Module]] = [(prefix, self)]
+        while waiting:
+            name, module = waiting.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+                dotted = f"{name}." if name else ""
+                waiting.extend((dotted + inner, child) for inner, child in reversed(list(module.children())))
+
+    def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+        """Walk over all tensors of a kind with their dotted names, each once."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, kind) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{path}.{name}" if path else name, value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Walk over all parameters with their dotted names, each once.
 
         Examples
@@ -81,18 +152,7 @@ class Module:
         >>> [name for name, _ in nn.Linear(2, 1).named_parameters()]
         ['weight', 'bias']
         """
-        seen: set[int] = set()
-        for name, parameter in self._all_parameters(prefix):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
-
-    def _all_parameters(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield prefix + name, value
-        for name, child in self.children():
-            yield from child._all_parameters(f"{prefix}{name}.")
+        return self._named(Parameter)
 
     def parameters(self) -> list[Parameter]:
         """List all parameters, each once.
@@ -105,6 +165,17 @@ class Module:
         """
         return [parameter for _, parameter in self.named_parameters()]
 
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Walk over all buffers with their dotted names, each once.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> list(nn.Linear(2, 1).named_buffers())
+        []
+        """
+        return self._named(Buffer)
+
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters.
 
@@ -116,6 +187,138 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
+    # Training and evaluation
+
+    def train(self, training: bool = True) -> Self:
+        """Switch this module and all inside it to training, or with False to evaluation.
+
+        Examples
+        --------
+        >>> Module().train().training
+        True
+        """
+        for _, module in self.named_modules():
+            module.training = training
+        return self
+
+    def eval(self) -> Self:
+        """Switch this module and all inside it to evaluation.
+
+        Examples
+        --------
+        >>> Module().eval().training
+        False
+        """
+        return self.train(False)
+
+    # Its state, out and in
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copy all parameters and buffers into a dictionary of plain arrays, by their dotted names.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> {name: array.shape for name, array in nn.Linear(3, 2).state_dict().items()}
+        {'weight': (2, 3), 'bias': (2,)}
+        """
+        return {name: tensor.data.copy() for name, tensor in self._named(Parameter | Buffer)}  # type: ignore[arg-type]
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Overwrite parameters and buffers, in place, by the arrays of a dictionary that `state_dict` made.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+            Host arrays and arrays of the active backend, both.
+        strict : bool
+            Whether the names must be exactly those of this module. With False, names on one side only are left out.
+
+        Raises
+        ------
+        StateError
+            If entries are missing, unexpected, or of another shape or kind. All of them are listed, and nothing is
+            changed.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> nn.Linear(3, 2).load_state_dict(nn.Linear(3, 1).state_dict())
+        Traceback (most recent call last):
+            ...
+        minigrad.nn.module.StateError: the state does not fit Linear; nothing was changed:
+          weight: needs shape (2, 3); got (1, 3)
+          bias: needs shape (2,); got (1,)
+        """
+        own: dict[str, Tensor] = dict(self._named(Parameter | Buffer))  # type: ignore[arg-type]
+        faults = []
+        if strict:
+            faults += [f"missing: {name}" for name in own if name not in state]
+            faults += [f"unexpected: {name}" for name in state if name not in own]
+        new = {}
+        for name in own:
+            if name in state:
+                value = state[name].data if isinstance(state[name], Tensor) else state[name]
+                fault = misfit(value, own[name])
+                if fault:
+                    faults.append(f"{name}: {fault}")
+                else:
+                    new[name] = current().asarray(value)
+        if faults:
+            listed = "".join(f"\n  {fault}" for fault in faults)
+            raise StateError(f"the state does not fit {type(self).__name__}; nothing was changed:{listed}")
+        for name, value in new.items():
+            own[name].data[...] = value
+            changed_in_place(own[name])
+
+    def bound(self, values: Mapping[str, Any]) -> Self:
+        """Give this module with other tensors in the place of some of its parameters, to differentiate in them.
+
+        The result is a copy of the structure alone: parameters that are not named, and all buffers, are shared.
+
+        Parameters
+        ----------
+        values : mapping of str to array or Tensor
+            By the dotted names of `named_parameters`.
+
+        Raises
+        ------
+        StateError
+            If a name is not that of a parameter.
+        ShapeError
+            If a value has another shape than its parameter.
+
+        Examples
+        --------
+        >>> import minigrad as mg
+        >>> import minigrad.numpy as np
+        >>> from minigrad import nn
+        >>> layer = nn.Linear(2, 1)
+        >>> mg.grad(lambda w: layer.bound({"weight": w})(np.array([1.0, 2.0])).sum())(np.ones((1, 2)))
+        array([[1., 2.]])
+        """
+        own = dict(self.named_parameters())
+        replacing: dict[int, Any] = {}
+        for name, value in values.items():
+            if name not in own:
+                raise StateError(f"{type(self).__name__} has no parameter {name!r}; it has: {', '.join(own) or 'none'}")
+            if tuple(value.shape) != tuple(own[name].shape):
+                raise ShapeError(f"parameter {name} has shape {own[name].shape}; got {tuple(value.shape)}")
+            replacing[id(own[name])] = value
+        return self._with(replacing)
+
+    def _with(self, replacing: dict[int, Any]) -> Self:
+        """Copy the structure with some parts, named by identity, replaced; what is shared inside stays shared."""
+        copy = replacing[id(self)] = object.__new__(type(self))
+        for name, value in vars(self).items():
+            if isinstance(value, Module) and id(value) not in replacing:
+                value._with(replacing)
+            vars(copy)[name] = replacing.get(id(value), value)
+        return copy
+
+    # How it shows itself
+
+    @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
         inner = "".join(f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children())
         return f"{type(self).__name__}({self.settings()}{inner}{chr(10) if inner else ''})"
@@ -130,3 +333,21 @@ class Module:
         '3, 2'
         """
         return ""
+
+
+def misfit(value: Any, tensor: Tensor) -> str:
+    """Say why a value cannot be written into a tensor, or give an empty text if it can.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> misfit(numpy.zeros(2), Tensor([1.0, 2.0, 3.0]))
+    'needs shape (3,); got (2,)'
+    """
+    if not hasattr(value, "dtype") or value.dtype.kind not in REAL:
+        return f"needs an array of real numbers; got {getattr(value, 'dtype', type(value).__name__)}"
+    if tuple(value.shape) != tuple(tensor.shape):
+        return f"needs shape {tuple(tensor.shape)}; got {tuple(value.shape)}"
+    if value.dtype.kind == "f" and tensor.dtype.kind != "f":
+        return f"needs whole numbers; got {value.dtype}"
+    return ""

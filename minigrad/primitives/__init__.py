@@ -1,9 +1,10 @@
 """The table of primitives: every operation with a derivative, each declared once by its kind.
 
-Read `kinds` first; then `elementwise`, `linear`, `bilinear`, `selection` and `general` hold the entries.
+Read `kinds` first; then `elementwise`, `linear`, `bilinear`, `selection` and `general` hold the entries, and
+`convolution` those of images.
 """
 
-from minigrad.primitives import bilinear, elementwise, general, linear, selection
+from minigrad.primitives import bilinear, convolution, elementwise, general, linear, selection
 from minigrad.primitives.kinds import TABLE
 
-__all__ = ["TABLE", "bilinear", "elementwise", "general", "linear", "selection"]
+__all__ = ["TABLE", "bilinear", "convolution", "elementwise", "general", "linear", "selection"]

@@ -1,5 +1,6 @@
 """For every primitive of the table: where its derivative is defined, as a strategy for a function and its arguments."""
 
+from functools import partial
 from typing import Any
 
 import numpy
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minigrad.backend import current
+from minigrad.nn.convolution import rows_and_columns
 from minigrad.primitives import TABLE
 from minigrad.testing import strategies as ms
 
@@ -177,6 +179,45 @@ def connected(draw):
 
 
 @st.composite
+def convolved(draw, name):
+    """An image, a kernel and the map that they make, of which the primitive takes two and gives the third."""
+    groups, n = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    channels, outputs = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    settings = {
+        "stride": draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        "padding": draw(st.tuples(st.integers(0, 1), st.integers(0, 2))),
+        "dilation": draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
+    }
+    kernel, rows = draw(st.tuples(st.integers(1, 2), st.integers(1, 3))), draw(st.integers(1, 2))
+    image = tuple(
+        max(1, (rows - 1) * stride + dilation * (k - 1) + 1 - 2 * padding + draw(st.integers(0, 1)))
+        for k, stride, padding, dilation in zip(kernel, *settings.values(), strict=True)
+    )
+    size = rows_and_columns(image, kernel, **settings)
+    x = ((n, channels, *image), image)
+    w = ((outputs, channels // groups, *kernel), kernel)
+    y = ((n, outputs, *size), size)
+    (a, _), (b, _), (_, given) = {"conv2d": (x, w, y), "conv2d_transpose": (y, w, x), "conv2d_weight": (x, y, w)}[name]
+    f = partial(TABLE[name], size=given, groups=groups, **settings)
+    return f, (draw(ms.arrays(a)), draw(ms.arrays(b)))
+
+
+@st.composite
+def seen_through_windows(draw, name):
+    kernel, size, stride, dilation = (draw(st.tuples(st.integers(1, 2), st.integers(1, 3))) for _ in range(4))
+    image = tuple(
+        (rows - 1) * step + gap * (k - 1) + 1 + draw(st.integers(0, 1))
+        for k, rows, step, gap in zip(kernel, size, stride, dilation, strict=True)
+    )
+    if name == "windows":
+        f = partial(TABLE[name], kernel=kernel, size=size, stride=stride, dilation=dilation)
+        return f, (draw(ms.arrays((1, *image, 2))),)
+    return partial(TABLE[name], size=image, stride=stride, dilation=dilation), (
+        draw(ms.arrays((1, *size, *kernel, 2))),
+    )
+
+
+@st.composite
 def solved(draw):
     """A matrix or a stack of them, and a vector, a matrix, or a stack of matrices."""
     a = draw(ms.invertible())
@@ -207,6 +248,8 @@ CASES: dict[str, Any] = {
     **named("max min", reduced, distinct=True),
     **named("softmax log_softmax", reduced, one_axis=True),
     **named("cumsum flip sort", along_one_axis),
+    **named("conv2d conv2d_transpose conv2d_weight", convolved),
+    **named("windows overlap_add", seen_through_windows),
     **named("linalg.inv linalg.det logabsdet linalg.cholesky", of_matrix),
     "log1p": unary("log1p", -0.5, 4.0),
     "tan": unary("tan", -1.25, 1.25),

@@ -126,7 +126,7 @@ def test_the_list_is_not_empty_by_accident():
         "minigrad.tensor.Tensor.sum",
         "minigrad.numpy.reductions.sum",
         "minigrad.numpy.linalg.norm",
-        "minigrad.nn.layers.Linear.forward",
+        "minigrad.nn.linear.Linear.forward",
         "minigrad.optim.sgd.SGD.step",
         "minigrad.data.digits.digits",
         "minigrad.prox.project_l2",

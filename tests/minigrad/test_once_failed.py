@@ -161,8 +161,8 @@ def test_a_deep_copy_of_a_model_has_parameters():
     model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     twin = copy.deepcopy(model)
     assert [name for name, _ in twin.named_parameters()] == ["0.weight", "0.bias"]
-    twin.modules[0].weight.data += 1.0
-    assert not close(twin.modules[0].weight.detach(), model.modules[0].weight.detach())
+    twin[0].weight.data += 1.0
+    assert not close(twin[0].weight.detach(), model[0].weight.detach())
 
 
 def test_an_optimizer_takes_only_what_it_can_move():

@@ -1,14 +1,14 @@
-"""The layers of a fully connected network."""
+"""The fully connected layer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy
 
 import minigrad.numpy as np
+from minigrad.nn import init
 from minigrad.nn.module import Module, Parameter
 from minigrad.primitives.general import affine
 from minigrad.tape import ShapeError
@@ -53,13 +53,10 @@ class Linear(Module):
         rng: numpy.random.Generator | None = None,
         dtype: Any = "float32",
     ) -> None:
-        for size in (inputs, outputs):
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"Linear needs positive whole sizes; got {inputs!r} inputs and {outputs!r} outputs")
-        rng = rng or numpy.random.default_rng(0)
-        bound = 1.0 / math.sqrt(inputs)
-        self.weight = Parameter(rng.uniform(-bound, bound, (outputs, inputs)).astype(dtype))
-        self.bias = Parameter(rng.uniform(-bound, bound, outputs).astype(dtype)) if bias else None
+        check_sizes("Linear", inputs=inputs, outputs=outputs)
+        bound, rng = 1.0 / math.sqrt(inputs), init.generator(rng)
+        self.weight = drawn((outputs, inputs), bound, rng, dtype)
+        self.bias = drawn((outputs,), bound, rng, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """Apply the layer to the last axis of x."""
@@ -81,57 +78,24 @@ class Linear(Module):
         return f"{inputs}, {outputs}{'' if self.bias is not None else ', bias=False'}"
 
 
-class ReLU(Module):
-    """max(x, 0), elementwise; the derivative at 0 is 0.
+def drawn(shape: tuple[int, ...], bound: float, rng: numpy.random.Generator, dtype: Any) -> Parameter:
+    """Make a parameter whose first values are uniform on ±bound.
 
     Examples
     --------
-    >>> import numpy
-    >>> ReLU()(numpy.array([-1.0, 2.0]))
-    array([0., 2.])
+    >>> drawn((2, 3), 0.0, numpy.random.default_rng(0), "float32").shape
+    (2, 3)
     """
-
-    def forward(self, x: Any) -> Any:
-        """Apply it."""
-        return np.relu(np.as_array(x))
+    return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
 
 
-class Sequential(Module):
-    """Modules applied one after the other.
-
-    Parameters
-    ----------
-    *modules : Module
-        In the order of application.
+def check_sizes(layer: str, **sizes: Any) -> None:
+    """Refuse sizes of a layer that are not positive whole numbers.
 
     Examples
     --------
-    >>> Sequential(Linear(4, 3), ReLU(), Linear(3, 1))
-    Sequential(
-      (0): Linear(4, 3)
-      (1): ReLU()
-      (2): Linear(3, 1)
-    )
+    >>> check_sizes("Linear", inputs=3, outputs=2)
     """
-
-    def __init__(self, *modules: Module) -> None:
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential takes modules; argument {i} is a {type(module).__name__}")
-        self.modules = modules
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Walk over the modules, named by their places.
-
-        Examples
-        --------
-        >>> list(Sequential(Linear(3, 2), ReLU()).children())
-        [('0', Linear(3, 2)), ('1', ReLU())]
-        """
-        return ((str(i), module) for i, module in enumerate(self.modules))
-
-    def forward(self, x: Any) -> Any:
-        """Apply all modules in order."""
-        for module in self.modules:
-            x = module(x)
-        return x
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{layer} needs positive whole sizes; got {name} = {size!r}")

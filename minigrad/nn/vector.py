@@ -1,0 +1,103 @@
+"""All parameters of a module as one vector θ, and the way back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import minigrad.numpy as np
+from minigrad.nn.module import Module
+from minigrad.tape import ShapeError, changed_in_place
+from minigrad.tensor import Tensor
+
+
+def ravel(module: Module) -> tuple[Any, Callable[[Any], Module]]:
+    """Give the parameters of a module as one vector θ, and the function that makes a module of any such vector.
+
+    ``unravel(theta)`` is the module with the pieces of theta in the place of its parameters, so the loss becomes a
+    function of one vector, to which every transform applies. Buffers, such as running means, are shared.
+
+    Parameters
+    ----------
+    module : Module
+        With at least one parameter.
+
+    Returns
+    -------
+    vector : array, shape (number of parameters,)
+        A copy of all parameters, in the order of `Module.parameters`.
+    unravel : callable
+        From a vector, an array or a Tensor, to a module.
+
+    Raises
+    ------
+    ValueError
+        If the module has no parameters.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> import minigrad.numpy as np
+    >>> from minigrad import nn
+    >>> theta, unravel = ravel(nn.Linear(2, 1, dtype="float64"))
+    >>> theta.shape
+    (3,)
+    >>> mg.grad(lambda theta: unravel(theta)(np.array([2.0, 3.0])).sum())(theta)
+    array([2., 3., 1.])
+    """
+    named = dict(module.named_parameters())
+    if not named:
+        raise ValueError(f"{type(module).__name__} has no parameters to put into a vector")
+    vector = np.concatenate([p.data.reshape(-1) for p in named.values()])
+    size = vector.shape[0]
+
+    def unravel(theta: Any) -> Module:
+        """Give the module with the pieces of theta as its parameters."""
+        theta = np.as_array(theta)
+        if tuple(theta.shape) != (size,):
+            raise ShapeError(f"unravel needs a vector of {size} numbers; got shape {tuple(theta.shape)}")
+        values, start = {}, 0
+        for name, p in named.items():
+            end = start + math.prod(p.shape)
+            values[name] = theta[start:end].reshape(p.shape)
+            start = end
+        return module.bound(values)
+
+    return vector, unravel
+
+
+def load_vector(module: Module, vector: Any) -> None:
+    """Overwrite the parameters of a module, in place, by the pieces of a vector.
+
+    Parameters
+    ----------
+    module : Module
+    vector : array or Tensor, shape (number of parameters,)
+        In the order of `ravel`.
+
+    Raises
+    ------
+    ShapeError
+        If the vector has another size.
+
+    Examples
+    --------
+    >>> from minigrad import nn
+    >>> import minigrad.numpy as np
+    >>> layer = nn.Linear(2, 1)
+    >>> load_vector(layer, np.array([1.0, 2.0, 3.0]))
+    >>> layer.bias.item()
+    3.0
+    """
+    values = vector.data if isinstance(vector, Tensor) else vector
+    parameters = module.parameters()
+    size = sum(p.size for p in parameters)
+    if tuple(values.shape) != (size,):
+        raise ShapeError(f"load_vector needs a vector of {size} numbers; got shape {tuple(values.shape)}")
+    start = 0
+    for p in parameters:
+        end = start + p.size
+        p.data[...] = values[start:end].reshape(p.shape)
+        changed_in_place(p)
+        start = end
