@@ -9,7 +9,8 @@ Each file in ``workloads/`` describes one workload and knows nothing of timing. 
   work and returns ``(loss, gradient, ...)``. A step on a GPU waits for the device before it returns;
 - ``CONTENDERS``, the list of them; ratios in the table are taken to the first;
 - ``UNIT``, what the time is counted in and how many of those one step does;
-- ``TOLERANCE``, the relative deviation up to which two numbers count as equal.
+- ``TOLERANCE``, the relative deviation up to which two numbers count as equal;
+- ``MEMORY``, True if the table shall show how much memory the first steps took.
 
 `runner` starts the contenders, checks them and times them; `worker` is the process of one contender; `report` writes
 the tables.
@@ -35,9 +36,15 @@ class Contender:
         that is no gradient.
     targets : dict
         From the name of another contender to the largest ratio of times to it that is wanted.
+    memory : dict
+        The same for the ratio of peak memories.
+    library : str
+        What is imported before memory is counted.
     """
 
     name: str
     make: Callable[..., Callable[[], Any]]
     like: str | None = None
     targets: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)
+    library: str = "numpy"

@@ -98,7 +98,7 @@ def verdict(contender: Contender, answers: dict[str, tuple[str, Any]], tolerance
         return "ok"
     if answers[contender.like][0] != "ready":
         return f"not timed, because there is no {contender.like} to check it against"
-    wrong = difference(value, answers[contender.like][1], tolerance)
+    wrong = difference(value[0], answers[contender.like][1][0], tolerance)
     return f"WRONG: {wrong}" if wrong else "ok"
 
 
@@ -108,7 +108,8 @@ def measure(path: Path, rounds: int, threads: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``status``, one line per contender, and ``seconds``, for each that is "ok" its time per step in each round.
+        ``status``, one line per contender; for each that is "ok" in ``seconds`` its time per step in each round, and in
+        ``bytes`` the memory that its first steps took at most.
     """
     workload = load(path)
     order = random.Random(SEED)
@@ -124,7 +125,7 @@ def measure(path: Path, rounds: int, threads: int) -> dict[str, Any]:
                 except OSError as error:
                     status[name] = f"failed: {error}"
                     del seconds[name]
-    return {"status": status, "seconds": seconds}
+    return {"status": status, "seconds": seconds, "bytes": {name: answers[name][1][1] for name in seconds}}
 
 
 def main(arguments: list[str] | None = None) -> None:

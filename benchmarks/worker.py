@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import pickle
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,13 @@ def seconds_per_step(step: Callable[[], Any], at_least: float) -> float:
     return passed / count
 
 
+def resident(field: str) -> int:
+    """Read how many bytes of this process lie in memory, now (VmRSS) or at most so far (VmHWM); 0 without Linux."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)
+
+
 def main() -> None:
     """Answer on standard output: first the outcomes, or why there are none; then a time for each line that comes in."""
     path, name, threads = sys.argv[1:]
@@ -51,16 +60,22 @@ def main() -> None:
 
     try:
         workload = load(Path(path))
-        make = next(contender.make for contender in workload.CONTENDERS if contender.name == name)
-        step = make(**workload.problem(SEED))
+        contender = next(contender for contender in workload.CONTENDERS if contender.name == name)
+        problem = workload.problem(SEED)
+        importlib.import_module(contender.library)
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(int(threads))
+        before = resident("VmRSS")
+        with suppress(OSError):  # from here on VmHWM counts anew
+            Path("/proc/self/clear_refs").write_text("5")
+        step = contender.make(**problem)
         outcomes = [copied(step()) for _ in range(CHECKED_STEPS)]
+        peak = resident("VmHWM") - before
     except ModuleNotFoundError as error:
         return answer("missing", (error.name or "").partition(".")[0])
     except Exception as error:
         return answer("failed", f"{type(error).__name__}: {error}")
-    answer("ready", outcomes)
+    answer("ready", (outcomes, peak))
     for line in sys.stdin:
         answer("time", seconds_per_step(step, float(line)))
     return None

@@ -1,6 +1,7 @@
 """The benchmark runner: who is checked, who is timed, and what the table says. Times themselves are not tested."""
 
 import json
+from pathlib import Path
 
 import numpy
 import pytest
@@ -21,6 +22,7 @@ from benchmarks import Contender
 
 UNIT = ("element", 3)
 TOLERANCE = 1e-6
+MEMORY = True
 
 
 def problem(seed):
@@ -29,6 +31,14 @@ def problem(seed):
 
 def right(x):
     return lambda: ((x * x).sum(), 2.0 * x)
+
+
+def large(x):
+    def step():
+        numpy.ones(3 << 20).sum()
+        return (x * x).sum(), 2.0 * x
+
+    return step
 
 
 def off_by_a_little(x):
@@ -81,7 +91,8 @@ def mortal(x):
 
 CONTENDERS = [
     Contender("by hand", right),
-    Contender("right", right, like="by hand", targets={"by hand": 1e9, "missing": 2.0}),
+    Contender("right", right, like="by hand", targets={"by hand": 1e9, "missing": 2.0}, memory={"missing": 2.0}),
+    Contender("large", large, like="by hand", memory={"large": 0.5}),
     Contender("unchecked", forgetful),
     Contender("off by a little", off_by_a_little, like="by hand"),
     Contender("not a number", not_a_number, like="by hand"),
@@ -106,7 +117,7 @@ def made(tmp_path_factory):
 
 def test_only_right_contenders_are_timed(made):
     result, _ = made
-    assert set(result["seconds"]) == {"by hand", "right", "unchecked"}
+    assert set(result["seconds"]) == {"by hand", "right", "large", "unchecked"}
     for seconds in result["seconds"].values():
         assert len(seconds) == 2
         assert min(seconds) > 0
@@ -142,6 +153,16 @@ def test_table(made):
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
+def test_memory_counts_what_the_steps_take(made):
+    result, text = made
+    taken = result["bytes"]
+    assert 23 << 20 <= taken["large"] - taken["right"] < 30 << 20
+    assert "? × the memory of missing, target ≤ 2.0: not measured" in text
+    assert "1.00 × the memory of large, target ≤ 0.5: MISSED" in text
+    assert "| peak memory |" in text
+
+
 def test_spread():
     assert spread([float(i) for i in range(11)]) == (5.0, 1.0, 9.0)
 
@@ -154,7 +175,7 @@ def test_workload_file_is_complete(name):
     assert len(set(names)) == len(names)
     for contender in workload.CONTENDERS:
         assert contender.like is None or contender.like in names
-        assert set(contender.targets) <= set(names)
+        assert set(contender.targets | contender.memory) <= set(names)
     first, again, other = (workload.problem(seed) for seed in (0, 0, 1))
     assert all(same(first[key], again[key]) for key in first)
     assert not all(same(first[key], other[key]) for key in first)
