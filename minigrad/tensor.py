@@ -442,7 +442,7 @@ def _seed(output: Tensor, gradient: Any) -> Any:
     seed = gradient if isinstance(gradient, Tensor) else _numeric(gradient)
     if seed.shape != output.shape:
         raise ShapeError(f"the gradient given to backward() has shape {seed.shape}, and the tensor {output.shape}")
-    return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
+    return seed.astype(output.dtype)  # a copy: it may become the gradient of a leaf, which its owner changes in place
 
 
 def _owned(gradient: Array) -> Array:

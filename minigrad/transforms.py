@@ -483,12 +483,12 @@ def _watched(x: Any, bit: int, copy: bool) -> Any:
             alias = positive(x)
             alias.needs |= bit
             return alias
-        return tape.leaf(x.data.copy() if copy else x.data, bit)
+        return tape.leaf(x.data.copy(order="K") if copy else x.data, bit)
     if isinstance(x, str | bytes) or x is None:
         raise TypeError(f"got {x!r} as an argument to differentiate; pass an array, a number, or a container of them")
     data = current().asarray(x)
     require_float(data)
-    return tape.leaf(data.copy() if copy and data is x else data, bit)
+    return tape.leaf(data.copy(order="K") if copy and data is x else data, bit)
 
 
 def _as_output(x: Any) -> Any:
@@ -506,7 +506,7 @@ def _handed_out(x: Any) -> Any:
     """Give a result to the outside: a plain array, unless a derivative that is still open flows through it."""
     recording = mode.get().recording
     if isinstance(x, Node):
-        return positive(x) if x.needs & recording else scalar(x.data.copy())
+        return positive(x) if x.needs & recording else scalar(x.data.copy(order="K"))
     return scalar(x)
 
 
@@ -535,7 +535,7 @@ def _finished(derivative: Any, node: Any, given: list[Any]) -> Any:
     if not isinstance(derivative, array):
         return scalar(current().own(derivative))
     shared = derivative.base is not None or any(derivative is x for x in given)
-    return scalar(derivative.copy() if shared else derivative)
+    return scalar(derivative.copy(order="K") if shared else derivative)
 
 
 def _once(arrays: list[Any]) -> list[Any]:
@@ -543,7 +543,7 @@ def _once(arrays: list[Any]) -> list[Any]:
     seen: set[int] = set()
     distinct = []
     for x in arrays:
-        distinct.append(x.copy() if id(x) in seen and not isinstance(x, Node) else x)
+        distinct.append(x.copy(order="K") if id(x) in seen and not isinstance(x, Node) else x)
         seen.add(id(x))
     return distinct
 

@@ -9,7 +9,7 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.nn import init
-from minigrad.nn.linear import check_sizes, drawn
+from minigrad.nn.checks import check_sizes
 from minigrad.nn.module import Module
 from minigrad.primitives import convolution
 from minigrad.tape import ShapeError
@@ -285,12 +285,23 @@ class Conv2d(Module):
 
     def _draw(self, shape: tuple[int, int], bias: bool, rng: numpy.random.Generator | None, dtype: Any) -> None:
         bound, rng = 1.0 / math.sqrt(shape[1] * math.prod(self.kernel_size)), init.generator(rng)
-        self.weight = drawn((*shape, *self.kernel_size), bound, rng, dtype)
-        self.bias = drawn((self.channels[1],), bound, rng, dtype) if bias else None
+        self.weight = init.drawn((*shape, *self.kernel_size), bound, rng, dtype)
+        self.bias = init.drawn((self.channels[1],), bound, rng, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """Apply the layer."""
-        return conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return self.convolve(x, self.weight, self.bias)
+
+    def convolve(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        """Apply the layer with another weight, and with another bias or none.
+
+        Examples
+        --------
+        >>> import numpy
+        >>> Conv2d(1, 1, 2).convolve(numpy.ones((1, 1, 2, 2)), numpy.ones((1, 1, 2, 2)))
+        array([[[[4.]]]])
+        """
+        return conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def settings(self) -> str:
         """Say the sizes, and the settings that are not the usual ones.
@@ -357,8 +368,16 @@ class ConvTranspose2d(Conv2d):
         self.output_padding = pair("output_padding", output_padding, least=0)
         self._draw((in_channels, out_channels // groups), bias, rng, dtype)
 
-    def forward(self, x: Any) -> Any:
-        """Apply the layer."""
+    def convolve(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        """Apply the layer with another weight, and with another bias or none.
+
+        Examples
+        --------
+        >>> import numpy
+        >>> ConvTranspose2d(1, 1, 2).convolve(numpy.ones((1, 1, 1, 1)), numpy.ones((1, 1, 2, 2)))
+        array([[[[1., 1.],
+                 [1., 1.]]]])
+        """
         return conv_transpose2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+            x, weight, bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
         )

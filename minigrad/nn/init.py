@@ -7,10 +7,12 @@ from each input, Kaiming's rule keeps it forwards, and Xavier's is a compromise 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy
 
 from minigrad.backend import current
+from minigrad.nn.module import Parameter
 from minigrad.tape import ShapeError, changed_in_place
 from minigrad.tensor import Tensor
 
@@ -188,3 +190,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: numpy.random.Generato
     q, r = numpy.linalg.qr(drawn)
     q *= numpy.sign(numpy.diagonal(r))  # without the signs, LAPACK's convention would favour some matrices
     return fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def drawn(shape: tuple[int, ...], bound: float, rng: numpy.random.Generator, dtype: Any) -> Parameter:
+    """Make a parameter whose first values are uniform on ±bound.
+
+    Examples
+    --------
+    >>> drawn((2, 3), 0.0, numpy.random.default_rng(0), "float32").shape
+    (2, 3)
+    """
+    return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))

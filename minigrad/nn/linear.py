@@ -9,7 +9,8 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.nn import init
-from minigrad.nn.module import Module, Parameter
+from minigrad.nn.checks import check_sizes
+from minigrad.nn.module import Module
 from minigrad.primitives.general import affine
 from minigrad.tape import ShapeError
 
@@ -55,8 +56,8 @@ class Linear(Module):
     ) -> None:
         check_sizes("Linear", inputs=inputs, outputs=outputs)
         bound, rng = 1.0 / math.sqrt(inputs), init.generator(rng)
-        self.weight = drawn((outputs, inputs), bound, rng, dtype)
-        self.bias = drawn((outputs,), bound, rng, dtype) if bias else None
+        self.weight = init.drawn((outputs, inputs), bound, rng, dtype)
+        self.bias = init.drawn((outputs,), bound, rng, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """Apply the layer to the last axis of x."""
@@ -76,26 +77,3 @@ class Linear(Module):
         """
         outputs, inputs = self.weight.shape
         return f"{inputs}, {outputs}{'' if self.bias is not None else ', bias=False'}"
-
-
-def drawn(shape: tuple[int, ...], bound: float, rng: numpy.random.Generator, dtype: Any) -> Parameter:
-    """Make a parameter whose first values are uniform on ±bound.
-
-    Examples
-    --------
-    >>> drawn((2, 3), 0.0, numpy.random.default_rng(0), "float32").shape
-    (2, 3)
-    """
-    return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
-
-
-def check_sizes(layer: str, **sizes: Any) -> None:
-    """Refuse sizes of a layer that are not positive whole numbers.
-
-    Examples
-    --------
-    >>> check_sizes("Linear", inputs=3, outputs=2)
-    """
-    for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"{layer} needs positive whole sizes; got {name} = {size!r}")

@@ -297,15 +297,25 @@ class Module:
         >>> mg.grad(lambda w: layer.bound({"weight": w})(np.array([1.0, 2.0])).sum())(np.ones((1, 2)))
         array([[1., 2.]])
         """
-        own = dict(self.named_parameters())
         replacing: dict[int, Any] = {}
         for name, value in values.items():
-            if name not in own:
-                raise StateError(f"{type(self).__name__} has no parameter {name!r}; it has: {', '.join(own) or 'none'}")
-            if tuple(value.shape) != tuple(own[name].shape):
-                raise ShapeError(f"parameter {name} has shape {own[name].shape}; got {tuple(value.shape)}")
-            replacing[id(own[name])] = value
+            kept = self._tensor_at(name)
+            if tuple(value.shape) != tuple(kept.shape):
+                raise ShapeError(f"parameter {name} has shape {tuple(kept.shape)}; got {tuple(value.shape)}")
+            replacing[id(kept)] = value
         return self._with(replacing)
+
+    def _tensor_at(self, name: str) -> Any:
+        """Find a parameter by its dotted name, or what `bound` has put in its place."""
+        module: Any = self
+        *path, last = name.split(".")
+        for part in path:
+            module = vars(module).get(part) if isinstance(module, Module) else None
+        found = vars(module).get(last) if isinstance(module, Module) else None
+        if not hasattr(found, "shape"):
+            names = ", ".join(known for known, _ in self.named_parameters()) or "none"
+            raise StateError(f"{type(self).__name__} has no parameter {name!r}; it has: {names}")
+        return found
 
     def _with(self, replacing: dict[int, Any]) -> Self:
         """Copy the structure with some parts, named by identity, replaced; what is shared inside stays shared."""

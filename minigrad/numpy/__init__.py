@@ -28,7 +28,7 @@ from typing import Any
 
 from minigrad.backend import xp
 from minigrad.numpy import constants, dispatch, linalg, methods
-from minigrad.numpy.activations import cross_entropy, leaky_relu, log_softmax, softmax
+from minigrad.numpy.activations import cross_entropy, elu, gelu, leaky_relu, log_softmax, softmax
 from minigrad.numpy.arrays import array, as_array, asarray, astype, copy, stack
 from minigrad.numpy.elementwise import (
     abs,
@@ -116,6 +116,7 @@ from minigrad.primitives.elementwise import (
     cosh,
     divide,
     equal,
+    erf,
     exp,
     exp2,
     expm1,

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from minigrad.backend import xp
-from minigrad.tape import changed_in_place
+from minigrad.optim import checks
+from minigrad.optim.optimizer import Optimizer
+from minigrad.tape import Array
 from minigrad.tensor import Tensor
 
 
-class SGD:
-    """Gradient descent with momentum: v ← μ v + ∇, θ ← θ − α v.
+class SGD(Optimizer):
+    """Gradient descent with momentum: v ← μ v + (1 − τ) ∇, θ ← θ − α v.
 
-    The parameters are changed in place, and no memory is allocated after the first step.
+    The first velocity v is the gradient. With Nesterov's momentum, θ ← θ − α (∇ + μ v).
 
     Parameters
     ----------
     params : iterable of Tensor
         What to change: leaves that require a gradient.
-    lr : float
-        The step size α.
+    lr : float or callable
+        The step size α, or a schedule of it.
     momentum : float
         The share μ of the last direction that is kept, at least 0 and less than 1.
+    dampening : float
+        The share τ of the gradient that is left out of the velocity, at least 0 and less than 1.
+    weight_decay : float
+        The λ of λθ, which is added to the gradient.
+    nesterov : bool
+        Whether to look ahead; needs momentum and no dampening.
+    maximize, project
+        See `Optimizer`.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If there are no parameters, or a setting is out of range.
+
+    References
+    ----------
+    Ledger: dl10-eq45.
+
+    B. T. Polyak, Some methods of speeding up the convergence of iteration methods (1964).
+    I. Sutskever et al., On the importance of initialization and momentum in deep learning, ICML 2013.
 
     Examples
     --------
@@ -41,58 +56,41 @@ class SGD:
     0.8
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.0) -> None:
-        if isinstance(params, Tensor):
-            raise TypeError("SGD takes a list of parameters; got a single Tensor x, so write [x]")
-        self.params = list(params)
-        if not self.params:
-            raise ValueError("SGD was given no parameters; pass model.parameters()")
-        for i, p in enumerate(self.params):
-            if not (isinstance(p, Tensor) and p.primitive is None and p.requires_grad):
-                raise TypeError(
-                    f"SGD moves leaves with requires_grad=True; parameter {i} is {type(p).__name__} without it"
-                )
-        if len({id(p) for p in self.params}) < len(self.params):
-            raise ValueError("SGD was given a parameter twice; it would be moved twice in each step")
-        if not 0 < lr < math.inf:
-            raise ValueError(f"the step size lr must be positive and finite; got {lr!r}")
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be at least 0 and less than 1; got {momentum!r}")
-        self.lr = lr
-        self.momentum = momentum
-        self._directions: list[Any] = [None] * len(self.params)
-        self._steps: list[Any] = [None] * len(self.params)
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float | Callable[[int], float] = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        project: Callable[[Array], Array] | None = None,
+    ) -> None:
+        super().__init__(params, lr, maximize=maximize, project=project)
+        self.momentum = checks.share("momentum", momentum)
+        self.dampening = checks.share("dampening", dampening)
+        self.weight_decay = checks.not_negative("weight_decay", weight_decay)
+        self.nesterov = checks.flag("nesterov", nesterov)
+        if nesterov and not (self.momentum and not self.dampening):
+            raise ValueError(
+                "nesterov needs a positive momentum and no dampening; "
+                f"got momentum {momentum!r} and dampening {dampening!r}"
+            )
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of the parameters.
+    def _slot_names(self) -> list[str]:
+        return ["velocity"] if self.momentum else []
 
-        Examples
-        --------
-        >>> import minigrad as mg
-        >>> SGD([mg.tensor(1.0, requires_grad=True)], lr=0.1).zero_grad()
-        """
-        for p in self.params:
-            p.grad = None
-
-    def step(self) -> None:
-        """Move every parameter that has a gradient.
-
-        Examples
-        --------
-        >>> import minigrad as mg
-        >>> SGD([mg.tensor(1.0, requires_grad=True)], lr=0.1).step()  # no gradient yet: nothing moves
-        """
-        for i, p in enumerate(self.params):
-            if p.grad is None:
-                continue
-            direction = p.grad.data
-            if self._steps[i] is None:
-                self._steps[i], self._directions[i] = xp.empty_like(p.data), xp.zeros_like(p.data)
-            if self.momentum:
-                kept = self._directions[i]
-                kept *= self.momentum
-                kept += direction
-                direction = kept
-            xp.multiply(direction, self.lr, out=self._steps[i])
-            p.data -= self._steps[i]
-            changed_in_place(p)
+    def _move(self, i: int, theta: Array, gradient: Array, rate: float) -> None:
+        gradient = self._with_decay(theta, gradient, self.weight_decay)
+        step = self._scratch(theta, "step")
+        direction = gradient
+        if self.momentum:
+            direction = velocity = self._slot("velocity", i)
+            velocity *= self.momentum
+            velocity += xp.multiply(gradient, 1.0 - self.dampening if self._moves[i] > 1 else 1.0, out=step)
+            if self.nesterov:
+                direction = xp.multiply(velocity, self.momentum, out=step)
+                direction += gradient
+        theta -= xp.multiply(direction, rate, out=step)

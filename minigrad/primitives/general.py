@@ -141,7 +141,8 @@ affine = general(
 # Linear algebra, on one matrix or a stack of them
 
 
-def _t(x: Any) -> Any:
+def transposed(x: Any) -> Any:
+    """Exchange the rows and the columns of each matrix."""
     return x.swapaxes(-1, -2)
 
 
@@ -153,7 +154,7 @@ def _as_columns(x: Any, like: Any) -> Any:
 inv = general(
     "linalg.inv",
     push=(lambda t, ans, x: -(ans @ t @ ans),),
-    pull=(lambda g, ans, x: -(_t(ans) @ g @ _t(ans)),),
+    pull=(lambda g, ans, x: -(transposed(ans) @ g @ transposed(ans)),),
 )
 
 
@@ -169,13 +170,13 @@ def _inverse_of(x: Any) -> Any:
 
 det = general(
     "linalg.det",
-    push=(lambda t, ans, x: ans * sum(t * _t(_inverse_of(x)), axis=(-2, -1)),),
-    pull=(lambda g, ans, x: (g * ans)[..., None, None] * _t(_inverse_of(x)),),
+    push=(lambda t, ans, x: ans * sum(t * transposed(_inverse_of(x)), axis=(-2, -1)),),
+    pull=(lambda g, ans, x: (g * ans)[..., None, None] * transposed(_inverse_of(x)),),
 )
 logabsdet = general(
     "logabsdet",
-    push=(lambda t, ans, x: sum(t * _t(inv(x)), axis=(-2, -1)),),
-    pull=(lambda g, ans, x: g[..., None, None] * _t(inv(x)),),
+    push=(lambda t, ans, x: sum(t * transposed(inv(x)), axis=(-2, -1)),),
+    pull=(lambda g, ans, x: g[..., None, None] * transposed(inv(x)),),
     forward=lambda x: xp.linalg.slogdet(x)[1],
 )
 signdet = zero("signdet", forward=lambda x: xp.linalg.slogdet(x)[0])
@@ -195,8 +196,8 @@ solve: Primitive = general(
         lambda t, ans, a, b: solve(a, t),
     ),
     pull=(
-        lambda g, ans, a, b: -(solve(_t(a), _as_columns(g, b)) @ _t(_as_columns(ans, b))),
-        lambda g, ans, a, b: solve(_t(a), _as_columns(g, b)).reshape(g.shape),
+        lambda g, ans, a, b: -(solve(transposed(a), _as_columns(g, b)) @ transposed(_as_columns(ans, b))),
+        lambda g, ans, a, b: solve(transposed(a), _as_columns(g, b)).reshape(g.shape),
     ),
     forward=_solve,
 )
@@ -208,19 +209,20 @@ def _lower_half(x: Any) -> Any:
     return x * (xp.tri(n, dtype=x.dtype) - 0.5 * xp.eye(n, dtype=x.dtype))
 
 
-def _symmetric(x: Any) -> Any:
-    return 0.5 * (x + _t(x))
+def symmetric(x: Any) -> Any:
+    """Give the symmetric part of each matrix."""
+    return 0.5 * (x + transposed(x))
 
 
 def _cholesky_pull(g: Any, ans: Any, x: Any) -> Any:
     back = inv(ans)
-    return _symmetric(_t(back) @ _lower_half(_t(ans) @ g) @ back)
+    return symmetric(transposed(back) @ _lower_half(transposed(ans) @ g) @ back)
 
 
 # A covariance matrix is symmetric, so the derivative is that of the symmetric part of the argument.
 cholesky = general(
     "linalg.cholesky",
-    push=(lambda t, ans, x: ans @ _lower_half(inv(ans) @ _symmetric(t) @ _t(inv(ans))),),
+    push=(lambda t, ans, x: ans @ _lower_half(inv(ans) @ symmetric(t) @ transposed(inv(ans))),),
     pull=(_cholesky_pull,),
-    forward=lambda x: xp.linalg.cholesky(_symmetric(x)),
+    forward=lambda x: xp.linalg.cholesky(symmetric(x)),
 )

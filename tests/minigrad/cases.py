@@ -4,12 +4,15 @@ from functools import partial
 from typing import Any
 
 import numpy
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minigrad.backend import current
 from minigrad.nn.convolution import rows_and_columns
 from minigrad.primitives import TABLE
+from minigrad.primitives.kinds import raw
+from minigrad.primitives.normalization import inverse_deviation, mean_and_variance
 from minigrad.testing import strategies as ms
 
 
@@ -231,13 +234,47 @@ def of_matrix(draw, name):
     return TABLE[name], (numpy.stack([a, 2.0 * a]) if draw(st.booleans()) else a,)
 
 
+@st.composite
+def with_singular_values(draw, name, **params):
+    """Matrices whose singular values are near 3, 2 and 1, or a pair of them as a stack."""
+    m, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    left, right = (numpy.linalg.qr(draw(ms.arrays((k, k))))[0] for k in (m, n))
+    x = left @ (numpy.diag([3.0, 2.0, 1.0])[:m, :n] + draw(ms.arrays((m, n), -0.1, 0.1))) @ right
+    assume(x.size > 1 or name.endswith("norm"))  # the others are constant for one number, or linear
+    if name == "top_singular_pair":  # its sign jumps where the elements of u add up to 0
+        assume(abs(numpy.linalg.svd(x)[0][:, 0].sum()) > 0.1)
+    settings = {key: draw(value) for key, value in params.items()}
+    return (lambda x: TABLE[name](x, **settings)), (numpy.stack([x, -x]) if draw(st.booleans()) else x,)
+
+
+@st.composite
+def balanced(draw):
+    a, b = draw(ms.positive_definite()), draw(ms.positive_definite())
+    return TABLE["sylvester"], (a, b, draw(ms.arrays((len(a), len(b)))))
+
+
+@st.composite
+def normalized(draw):
+    """Batches and layers: weights along some of the axes, and the mean and deviation along some of them."""
+    axes = draw(st.sampled_from([(0,), (0, 2), (2,), (1, 2)]))
+    x = draw(ms.arrays((3, 2, 3)))
+    weight, bias = (draw(ms.arrays(draw(st.sampled_from([(2, 1), (3,), (2, 3), (1, 1, 1)])))) for _ in range(2))
+
+    def f(x: Any, weight: Any, bias: Any) -> Any:
+        mean, variance = mean_and_variance(raw(x), axes)
+        known = (mean, inverse_deviation(variance, 0.25))
+        return TABLE["normalize"](x, weight, bias, axes=axes, eps=0.25, known=known)
+
+    return f, (x, weight, bias)
+
+
 def named(names: str, strategy: Any, *args: Any, **settings: Any) -> dict[str, Any]:
     return {name: strategy(name, *args, **settings) for name in names.split()}
 
 
 CASES: dict[str, Any] = {
     **named("positive negative exp exp2 expm1 sin cos sinh cosh tanh arctan arcsinh", unary),
-    **named("square sigmoid softplus sinc", unary),
+    **named("square sigmoid softplus sinc erf", unary),
     **named("log log2 log10 sqrt cbrt reciprocal", unary, 0.25, 4.0),
     **named("arcsin arccos arctanh", unary, -0.75, 0.75),
     **named("absolute relu", unary, avoid=(0.0,)),
@@ -256,6 +293,7 @@ CASES: dict[str, Any] = {
     "arccosh": unary("arccosh", 1.25, 4.0),
     "leaky_relu": unary("leaky_relu", avoid=(0.0,), slope=0.1),
     "sinc_derivative": unary("sinc_derivative", order=2),
+    "scale_gradient": unary("scale_gradient", factor=1.0),  # with other factors it is not the derivative, on purpose
     "divide": binary("divide", avoid=(0.0,)),
     "remainder": st.tuples(
         st.just(TABLE["remainder"]),
@@ -278,5 +316,12 @@ CASES: dict[str, Any] = {
     "einsum": contracted(),
     "cross_entropy": classified(),
     "affine": connected(),
+    "normalize": normalized(),
     "linalg.solve": solved(),
+    **named("spectral_norm nuclear_norm top_singular_pair polar", with_singular_values),
+    "clip_singular_values": with_singular_values("clip_singular_values", radius=st.sampled_from([0.5, 1.5, 4.0])),
+    "shrink_singular_values": with_singular_values(
+        "shrink_singular_values", threshold=st.sampled_from([0.5, 1.5, 4.0])
+    ),
+    "sylvester": balanced(),
 }

@@ -39,6 +39,8 @@ def test_sign():
 def test_relu():
     assert slope(np.relu, [0.0, -1.0, 1.0]) == [0.0, 0.0, 1.0]
     assert slope(lambda x: np.leaky_relu(x, 0.25), [0.0, -1.0, 1.0]) == [0.25, 0.25, 1.0]
+    assert slope(lambda x: np.elu(x, 0.25), [0.0, 1.0]) == [0.25, 1.0]
+    assert second(np.elu, [0.0, 1.0]) == [1.0, 0.0]
 
 
 def test_maximum():
@@ -100,7 +102,11 @@ def test_sqrt():
 
 def test_tanh():
     far = [1e4, -1e4]
-    for f, expected in ((np.tanh, [0.0, 0.0]), (np.sigmoid, [0.0, 0.0]), (np.softplus, [1.0, 0.0])):
+    flat, ramp = [0.0, 0.0], [1.0, 0.0]
+    for f, expected in (
+        *((f, flat) for f in (np.tanh, np.sigmoid, np.erf)),
+        *((f, ramp) for f in (np.softplus, np.elu, np.gelu, lambda x: np.gelu(x, "tanh"))),
+    ):
         assert slope(f, far) == expected
         assert second(f, far) == [0.0, 0.0]
     assert close(slope(lambda x: np.log_softmax(x)[0], [-1e4, 1e4]), [1.0, -1.0])

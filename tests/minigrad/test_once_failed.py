@@ -221,3 +221,13 @@ def test_smaller_surprises():
     with pytest.raises(TypeError, match="got None as an argument"):
         mg.grad(np.sum)(None)
     assert np.matmul(mg.tensor(numpy.zeros((2, 3, 0)), requires_grad=True), numpy.zeros((0, 4))).sum().item() == 0.0
+
+
+def test_a_gradient_is_never_the_array_that_backward_was_given():
+    """A step that moved q in place also changed the gradient of p."""
+    p, q = mg.tensor([1.0], requires_grad=True), mg.tensor([2.0], requires_grad=True)
+    for given in (q.data, q.detach()):
+        p.grad = None
+        (p + 0.0).backward(given)
+        q.data += 1.0
+        assert p.grad.tolist() == [q.item() - 1.0]

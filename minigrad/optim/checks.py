@@ -1,0 +1,171 @@
+"""What optimizers, schedules and clipping ask of their arguments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from minigrad.backend import current
+from minigrad.tape import ShapeError
+from minigrad.tensor import Tensor
+
+
+def number(name: str, value: Any) -> float:
+    """Give a real number as a Python float, which leaves float32 arrays float32.
+
+    Examples
+    --------
+    >>> number("lr", 1)
+    1.0
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number; got {value!r}")
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """Check a setting that must be positive and finite.
+
+    Examples
+    --------
+    >>> positive("lr", 0.1)
+    0.1
+    """
+    checked = number(name, value)
+    if not 0 < checked < math.inf:
+        raise ValueError(f"{name} must be positive and finite; got {value!r}")
+    return checked
+
+
+def not_negative(name: str, value: Any) -> float:
+    """Check a setting that must be at least 0 and finite.
+
+    Examples
+    --------
+    >>> not_negative("weight_decay", 0)
+    0.0
+    """
+    checked = number(name, value)
+    if not 0 <= checked < math.inf:
+        raise ValueError(f"{name} must be at least 0 and finite; got {value!r}")
+    return checked
+
+
+def share(name: str, value: Any) -> float:
+    """Check the share of the past that an average keeps: at least 0 and less than 1.
+
+    Examples
+    --------
+    >>> share("momentum", 0.9)
+    0.9
+    """
+    checked = number(name, value)
+    if not 0 <= checked < 1:
+        raise ValueError(f"{name} must be at least 0 and less than 1; got {value!r}")
+    return checked
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Check a whole number that must not be smaller than the least.
+
+    Examples
+    --------
+    >>> whole("steps", 3, least=1)
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number; got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; got {value!r}")
+    return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Check a setting that is either on or off.
+
+    Examples
+    --------
+    >>> flag("nesterov", True)
+    True
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return value
+
+
+def parameters(who: str, params: Any) -> list[Tensor]:
+    """List the parameters of an optimizer: different leaves that require a gradient and may be changed.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> parameters("SGD", [mg.tensor(1.0, requires_grad=True)])
+    [tensor(1., requires_grad=True)]
+    """
+    if isinstance(params, Tensor):
+        raise TypeError(f"{who} takes a list of parameters; got a single Tensor x, so write [x]")
+    if not isinstance(params, Iterable):
+        raise TypeError(f"{who} takes a list of parameters; got a {type(params).__name__}; pass model.parameters()")
+    listed = list(params)
+    if not listed:
+        raise ValueError(f"{who} was given no parameters; pass model.parameters()")
+    for i, p in enumerate(listed):
+        if not isinstance(p, Tensor):
+            raise TypeError(f"{who} takes a list of Tensors; parameter {i} is a {type(p).__name__}")
+        if p.primitive is not None or not p.requires_grad:
+            what = "the result of an operation" if p.primitive is not None else "without it"
+            raise TypeError(f"{who} needs leaves with requires_grad=True; parameter {i} is {what}")
+        if not getattr(p.data.flags, "writeable", True):
+            raise ValueError(f"{who} changes its parameters in place; the array of parameter {i} is read-only")
+    if len({id(p) for p in listed}) < len(listed):
+        raise ValueError(f"{who} was given a parameter twice; it would be changed twice")
+    return listed
+
+
+def gradient(i: int, p: Tensor) -> Any:
+    """Give the plain gradient of parameter i, which must fit it.
+
+    Raises
+    ------
+    ShapeError
+        If its shape is not that of the parameter.
+    TypeError
+        If it is no Tensor, or has another dtype, or one of the two is not on the active backend.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> x = mg.tensor(3.0, requires_grad=True)
+    >>> (x * x).backward()
+    >>> gradient(0, x)
+    array(6.)
+    """
+    if not isinstance(p.grad, Tensor):
+        raise TypeError(f"the gradient of parameter {i} must be a Tensor; got a {type(p.grad).__name__}")
+    data, found = current().own(p.data), current().own(p.grad.data)
+    if found.shape != data.shape:
+        raise ShapeError(f"parameter {i} has shape {data.shape}, and its gradient {found.shape}")
+    if found.dtype != data.dtype:
+        raise TypeError(f"parameter {i} is {data.dtype}, and its gradient {found.dtype}; convert one: x.astype(...)")
+    return found
+
+
+def projected(i: int, theta: Any, result: Any) -> Any:
+    """Check what a projection made of the array theta of parameter i: a plain array of the same shape and dtype.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> theta = numpy.array([-2.0, 0.5])
+    >>> projected(0, theta, theta.clip(-1.0, 1.0))
+    array([-1. ,  0.5])
+    """
+    shape, dtype = getattr(result, "shape", None), getattr(result, "dtype", None)
+    if isinstance(result, Tensor) or shape != theta.shape or dtype != theta.dtype:
+        got = f"a {type(result).__name__}" + (f" of {dtype} and shape {shape}" if dtype else "")
+        raise ValueError(
+            f"project must give a plain array like parameter {i}, of {theta.dtype} and shape {theta.shape}; got {got}"
+        )
+    return current().own(result)

@@ -1,0 +1,93 @@
+"""Normalising along axes: subtract the mean, divide by the standard deviation, then scale and shift.
+
+For x̂ = (x − mean) / σ the Jacobian of x ↦ x̂ is (I − 11ᵀ/n − x̂x̂ᵀ/n) / σ: it takes out of a tangent its mean and its
+part along x̂. It is symmetric, so one function serves both sweeps.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any
+
+from minigrad.primitives.bilinear import einsum
+from minigrad.primitives.kinds import general
+from minigrad.primitives.linear import broadcast_to, mean, restore_axes
+from minigrad.tape import Node
+
+Axes = tuple[int, ...]
+
+
+def sum_of_products(x: Any, y: Any, axes: Axes) -> Any:
+    """Sum x · y over axes, which stay with size 1, without an array for the products."""
+    letters = string.ascii_letters[: len(x.shape)]
+    kept = "".join(letter for i, letter in enumerate(letters) if i not in axes)
+    return restore_axes(einsum(x, y, inputs=(letters, letters), output=kept), x.shape, axes, keepdims=False)
+
+
+def count(shape: tuple[int, ...], axes: Axes) -> int:
+    """How many elements are normalised together."""
+    return math.prod(shape[i] for i in axes)
+
+
+def mean_and_variance(x: Any, axes: Axes) -> tuple[Any, Any]:
+    """The mean and the mean squared distance from it along axes, which stay with size 1."""
+    average = x
+    for axis in axes:  # one after the other: short sums have small rounding errors, in any order in memory
+        average = mean(average, axis=axis, keepdims=True)
+    centred = x - average
+    return average, sum_of_products(centred, centred, axes) / count(x.shape, axes)
+
+
+def inverse_deviation(variance: Any, eps: float) -> Any:
+    """1/σ = 1/sqrt(variance + eps)."""
+    return (variance + eps) ** -0.5
+
+
+def _normalize(x: Any, weight: Any, bias: Any, *, axes: Axes, eps: float, known: tuple[Any, Any]) -> Any:
+    average, scale = known
+    out = x - average
+    out *= scale
+    out *= weight
+    out += bias
+    return out
+
+
+def _standardized(x: Any, axes: Axes, eps: float, known: tuple[Any, Any]) -> tuple[Any, Any]:
+    """x̂ and 1/σ, from the known mean and 1/σ of x unless they are to be differentiated, too."""
+    average, scale = known
+    if isinstance(x, Node):
+        average, variance = mean_and_variance(x, axes)
+        scale = inverse_deviation(variance, eps)
+    return (x - average) * scale, scale
+
+
+def _times_jacobian(t: Any, x: Any, axes: Axes, eps: float, known: tuple[Any, Any]) -> Any:
+    standard, scale = _standardized(x, axes, eps, known)
+    along = sum_of_products(t, standard, axes) / count(x.shape, axes)
+    return scale * (t - mean(t, axis=axes, keepdims=True) - standard * along)
+
+
+def _weight_pull(g: Any, ans: Any, x: Any, weight: Any, bias: Any, **settings: Any) -> Any:
+    standard, _ = _standardized(x, **settings)
+    missing = len(x.shape) - len(weight.shape)
+    stretched = tuple(i for i in range(len(x.shape)) if i < missing or weight.shape[i - missing] == 1)
+    return sum_of_products(g, standard, stretched)
+
+
+# `known` holds the mean of the plain x along the axes, and 1/σ. The caller computes them, once for the value, for the
+# sweeps, and for running statistics.
+normalize = general(
+    "normalize",
+    push=(
+        lambda t, ans, x, weight, bias, **settings: weight * _times_jacobian(t, x, **settings),
+        lambda t, ans, x, weight, bias, **settings: t * _standardized(x, **settings)[0],
+        lambda t, ans, x, weight, bias, **settings: broadcast_to(t, shape=ans.shape),
+    ),
+    pull=(
+        lambda g, ans, x, weight, bias, **settings: _times_jacobian(g * weight, x, **settings),
+        _weight_pull,
+        lambda g, ans, x, weight, bias, **settings: g,
+    ),
+    forward=_normalize,
+)
