@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy
 
+from minigrad.backend import current
+from minigrad.data.checks import check_floating
 
-def digits(dtype: Any = "float32") -> tuple[numpy.ndarray, numpy.ndarray]:
+
+def digits(dtype: Any = "float32") -> tuple[Any, Any]:
     """Load the handwritten digits.
 
     Each pixel counts the dark points of a 4 by 4 block of the scanned digit, from 0 to 16; here it is divided by 16.
@@ -25,6 +28,11 @@ def digits(dtype: Any = "float32") -> tuple[numpy.ndarray, numpy.ndarray]:
     y : integer array, shape (1797,)
         The digits 0 to 9 that they show.
 
+    Raises
+    ------
+    ValueError
+        If the dtype is none of floating-point numbers.
+
     References
     ----------
     Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits (its test set). UCI Machine Learning
@@ -36,11 +44,11 @@ def digits(dtype: Any = "float32") -> tuple[numpy.ndarray, numpy.ndarray]:
     >>> x.shape, float(x.min()), float(x.max())
     ((1797, 64), 0.0, 1.0)
     """
-    if numpy.dtype(dtype).kind != "f":
-        raise ValueError(f"the images have values from 0 to 1, so they need a floating-point dtype; got {dtype!r}")
+    dtype = check_floating(dtype)
     with (
         resources.files(__package__).joinpath("digits.npz").open("rb") as file,
         numpy.load(file, allow_pickle=False) as stored,
     ):
         images, labels = stored["images"], stored["labels"]
-    return images.reshape(len(images), -1).astype(dtype) / numpy.asarray(16, dtype), labels.astype("int64")
+    pixels = images.reshape(len(images), -1).astype(dtype) / 16.0
+    return current().asarray(pixels), current().asarray(labels, "int64")
