@@ -14,9 +14,12 @@ from numpy import ndarray as _ndarray
 
 from minigrad import data, nn, numpy, optim, prox, testing
 from minigrad.backend import BackendError, MixedDevicesError, to_host, use
+from minigrad.checkpoint import CheckpointError, load, save
+from minigrad.history import History
 from minigrad.numpy import linalg
 from minigrad.tape import AnomalyError, GraphError, ShapeError
 from minigrad.tensor import Tensor, detect_anomaly, no_grad, tensor
+from minigrad.training import DivergenceError, fit
 from minigrad.transforms import (
     Linearization,
     ggnvp,
@@ -35,7 +38,10 @@ __version__ = "0.1.0"
 __all__ = [
     "AnomalyError",
     "BackendError",
+    "CheckpointError",
+    "DivergenceError",
     "GraphError",
+    "History",
     "Linearization",
     "MixedDevicesError",
     "ShapeError",
@@ -43,6 +49,7 @@ __all__ = [
     "asnumpy",
     "data",
     "detect_anomaly",
+    "fit",
     "ggnvp",
     "grad",
     "hessian",
@@ -51,11 +58,13 @@ __all__ = [
     "jvp",
     "linalg",
     "linearize",
+    "load",
     "nn",
     "no_grad",
     "numpy",
     "optim",
     "prox",
+    "save",
     "tensor",
     "testing",
     "use",
