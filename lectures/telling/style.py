@@ -13,11 +13,12 @@ from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from minigrad.history import COLORS as LINE_COLORS
+
 WIDTH = 6.5  # inches: a figure as wide as the text
 DPI = 150
 
-# Okabe and Ito's palette. Yellow comes last, because thin yellow lines are hard to see on white.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
+COLORS = (*LINE_COLORS, "#F0E442")  # yellow comes last, because thin yellow lines are hard to see on white
 
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
