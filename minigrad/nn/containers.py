@@ -33,10 +33,10 @@ class ModuleList(Module):
             setattr(self, str(i), module)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.children())
+        return len(list(self.children()))
 
     def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self.children())
+        return iter([value for value in vars(self).values() if isinstance(value, Module)])
 
     def __getitem__(self, index: int | slice) -> Any:
         """Give one module, or with a slice the same container of some of them."""

@@ -142,9 +142,12 @@ def gradient(i: int, p: Tensor) -> Any:
     >>> gradient(0, x)
     array(6.)
     """
+    data, backend = p.data, current()
     if not isinstance(p.grad, Tensor):
         raise TypeError(f"the gradient of parameter {i} must be a Tensor; got a {type(p.grad).__name__}")
-    data, found = current().own(p.data), current().own(p.grad.data)
+    found = p.grad.data
+    if not type(data) is type(found) is backend.ndarray:
+        data, found = backend.own(data), backend.own(found)
     if found.shape != data.shape:
         raise ShapeError(f"parameter {i} has shape {data.shape}, and its gradient {found.shape}")
     if found.dtype != data.dtype:

@@ -132,12 +132,12 @@ class Optimizer:
         2.0
         """
         rate = self.rate
-        gradients = {i: checks.gradient(i, p) for i, p in enumerate(self.params) if p.grad is not None}
-        for i in gradients:
-            self._check_slots(i)
+        moved = [(i, p, checks.gradient(i, p)) for i, p in enumerate(self.params) if p.grad is not None]
+        for name in self._slot_names():
+            for i, p, _ in moved:
+                self._check_slot(name, i, p.data)
         self.steps += 1
-        for i, gradient in gradients.items():
-            p = self.params[i]
+        for i, p, gradient in moved:
             self._moves[i] += 1
             changed_in_place(p)
             if self.maximize:
@@ -266,12 +266,10 @@ class Optimizer:
     def _kept(self, name: str) -> list[Array | None]:
         return self._slots.setdefault(name, [None] * len(self.params))
 
-    def _check_slots(self, i: int) -> None:
-        theta = self.params[i].data
-        for name in self._slot_names():
-            known = self._kept(name)[i]
-            if known is not None and (current().own(known).shape, known.dtype) != (theta.shape, theta.dtype):
-                raise TypeError(
-                    f"parameter {i} was {known.dtype} of shape {known.shape} when it first moved, and is now "
-                    f"{theta.dtype} of shape {theta.shape}; make a new optimizer after changing parameters"
-                )
+    def _check_slot(self, name: str, i: int, theta: Array) -> None:
+        known = self._kept(name)[i]
+        if known is not None and (current().own(known).shape, known.dtype) != (theta.shape, theta.dtype):
+            raise TypeError(
+                f"parameter {i} was {known.dtype} of shape {known.shape} when it first moved, and is now "
+                f"{theta.dtype} of shape {theta.shape}; make a new optimizer after changing parameters"
+            )

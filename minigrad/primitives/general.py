@@ -10,7 +10,7 @@ import numpy
 from minigrad.backend import floating, xp
 from minigrad.primitives.elementwise import exp, finite, ratio_or_zero
 from minigrad.primitives.kinds import general, raw, zero
-from minigrad.primitives.linear import broadcast_to, restore_axes, sum
+from minigrad.primitives.linear import broadcast_to, mean, restore_axes, sum
 from minigrad.tape import Primitive, Rule
 
 # Norms and the softmax family, along one axis, several, or all
@@ -88,9 +88,10 @@ log_softmax = general(
 )
 
 
-def _cross_entropy(logits: Any, labels: Any) -> Any:
+def _cross_entropy(logits: Any, labels: Any, *, averaged: bool = False) -> Any:
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    return xp.log(xp.exp(shifted).sum(axis=-1)) - shifted[xp.arange(len(shifted)), labels]
+    losses = xp.log(xp.exp(shifted).sum(axis=-1)) - shifted[xp.arange(len(shifted)), labels]
+    return losses.mean() if averaged else losses
 
 
 def _softmax_minus_one_hot(logits: Any, labels: Any) -> Any:
@@ -98,11 +99,18 @@ def _softmax_minus_one_hot(logits: Any, labels: Any) -> Any:
     return softmax(logits, axis=-1) - one_hot
 
 
+def _cross_entropy_push(t: Any, ans: Any, logits: Any, labels: Any, averaged: bool = False) -> Any:
+    losses = sum(t * _softmax_minus_one_hot(logits, labels), axis=-1)
+    return mean(losses) if averaged else losses
+
+
+def _cross_entropy_pull(g: Any, ans: Any, logits: Any, labels: Any, averaged: bool = False) -> Any:
+    of_each = g / logits.shape[0] if averaged else g[:, None]
+    return of_each * _softmax_minus_one_hot(logits, labels)
+
+
 cross_entropy = general(
-    "cross_entropy",
-    push=(lambda t, ans, logits, labels: sum(t * _softmax_minus_one_hot(logits, labels), axis=-1),),
-    pull=(lambda g, ans, logits, labels: g[:, None] * _softmax_minus_one_hot(logits, labels),),
-    forward=_cross_entropy,
+    "cross_entropy", push=(_cross_entropy_push,), pull=(_cross_entropy_pull,), forward=_cross_entropy
 )
 
 # The affine map x W^T + b of a fully connected layer, with W of shape (outputs, inputs)

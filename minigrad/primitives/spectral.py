@@ -53,7 +53,7 @@ def _rounding(x: Any) -> float:
 
 
 def _dilation(x: Any, diagonal: Any) -> Any:
-    """Give [[d, x], [x^T, d]]; its eigenvalues are d plus and minus each singular value of x, and d."""
+    """Give [[d, x], [x^T, d]], whose eigenvalues are d plus and minus each singular value of x, and d itself."""
     *stack, m, n = x.shape
     upper = concatenate(xp.zeros((*stack, m, m), x.dtype), x, axis=len(stack) + 1)
     lower = concatenate(transposed(x), xp.zeros((*stack, n, n), x.dtype), axis=len(stack) + 1)
@@ -82,8 +82,8 @@ def _top_singular_pair(x: Any) -> Any:
     return xp.where(s > 0.0, pair, s)  # where s is NaN, so are they
 
 
-def _turned(pair: Any, x: Any, force: Any) -> Any:
-    """Solve for dp in (K - s) dp - ds p = f and p^T dp = 0, where K is the dilation of x: K p = s p and p^T p = 2."""
+def _turned(pair: Any, x: Any, rhs: Any) -> Any:
+    """Solve (K - s) dp - ds p = rhs with p^T dp = 0 for dp; K is the dilation of x, so K p = s p and p^T p = 2."""
     _refuse_tie(raw(x))
     s = spectral_norm(x)[..., None, None]
     axis = len(x.shape) - 1
@@ -92,7 +92,7 @@ def _turned(pair: Any, x: Any, force: Any) -> Any:
     upper = concatenate(_dilation(x, -s), border, axis=axis)
     lower = concatenate(transposed(border), zero, axis=axis)
     system = concatenate(upper, lower, axis=axis - 1)
-    return solve(system, concatenate(force, zero, axis=axis - 1))[..., :-1, :]
+    return solve(system, concatenate(rhs, zero, axis=axis - 1))[..., :-1, :]
 
 
 def _refuse_tie(x: Any) -> None:

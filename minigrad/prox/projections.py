@@ -199,7 +199,7 @@ def project_l1(x: Any, radius: float) -> Any:
 def project_affine(x: Any, a: Any, b: Any) -> Any:
     """Project onto the solutions of A x = b: ``x − A⁺ (A x − b)``, with the pseudo-inverse A⁺ = Aᵀ (A Aᵀ)⁻¹.
 
-    The rows of A may depend on each other, as long as a solution exists.
+    The rows of A may depend on each other, as long as a solution exists. Each call decomposes A by its singular values.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def _orthonormal(a: Any, b: Any, rows: Any) -> tuple[Any, Any]:
     missed = np.linalg.norm(b - u @ inside)
     if bool(missed > 16.0 * rounding * np.linalg.norm(b)):
         raise ValueError(
-            f"A x = b has no solution: with each equation divided by the length of its row in A, "
+            "A x = b has no solution: with each equation divided by the length of its row in A, "
             f"the best x misses b by {float(missed):.2g}"
         )
     return xp.where(kept[:, None], vt, 0.0), inside / xp.where(kept, s, 1.0)

@@ -171,7 +171,8 @@ def contracted(draw):
 def classified(draw):
     logits = draw(ms.arrays(ms.shapes(2, 2)))
     labels = [draw(st.integers(0, logits.shape[1] - 1)) for _ in range(logits.shape[0])]
-    return (lambda logits: TABLE["cross_entropy"](logits, placed(labels))), (logits,)
+    averaged = draw(st.booleans())
+    return (lambda logits: TABLE["cross_entropy"](logits, placed(labels), averaged=averaged)), (logits,)
 
 
 @st.composite

@@ -8,6 +8,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.numpy as np
+from minigrad import prox
 from minigrad.backend import current
 from minigrad.testing import check_grads, close
 
@@ -129,6 +130,44 @@ def test_linalg_cholesky():
     assert close(np.linalg.cholesky(lower), np.linalg.cholesky((lower + lower.T) * 0.5))
     gradient = mg.grad(lambda a: np.sum(np.linalg.cholesky(a)))(lower)
     assert close(gradient, gradient.T)
+
+
+def test_spectral_norm():
+    for tied in (numpy.eye(2), numpy.zeros((2, 3)), numpy.zeros((1, 1))):
+        gradient = numpy.asarray(slope(lambda x: np.linalg.norm(x, 2), tied))
+        assert close((gradient * tied).sum(), numpy.linalg.norm(tied, 2))  # of a norm, so of a subgradient
+        assert close(numpy.linalg.norm(gradient, "nuc"), numpy.asarray(float(tied.any())))
+        with pytest.raises(numpy.linalg.LinAlgError, match="no second derivative where its singular value is not simp"):
+            second(lambda x: np.linalg.norm(x, 2), tied)
+
+
+def test_nuclear_norm():
+    deficient = [[3.0, 4.0], [0.0, 0.0]]
+    assert close(slope(lambda x: np.linalg.norm(x, "nuc"), deficient), [[0.6, 0.8], [0.0, 0.0]])
+    assert slope(lambda x: np.linalg.norm(x, "nuc"), numpy.zeros((2, 3))) == [[0.0] * 3] * 2
+    assert second(lambda x: np.linalg.norm(x, "nuc"), numpy.zeros((2, 3))) == [[0.0] * 3] * 2
+
+
+def test_prox_project_l2():
+    assert slope(lambda x: prox.project_l2(x, 5.0), [3.0, 4.0]) == [1.0, 1.0]
+    assert slope(lambda x: prox.project_l1(x, 7.0), [3.0, 4.0]) == [1.0, 1.0]
+
+
+def test_prox_project_simplex():
+    weights = on([1.0, 2.0, 4.0])
+    assert close(slope(lambda x: prox.project_simplex(x) * weights, [0.5, 0.5, 0.0]), [-0.5, 0.5, 0.0])
+    assert close(slope(lambda x: prox.project_l1(x, 1.0) * weights, [1.0, 1.0, 0.5]), [-0.5, 0.5, 0.0])
+
+
+def test_prox_soft_threshold():
+    assert slope(lambda x: prox.soft_threshold(x, 2.0), [2.0, -2.0, 1.0]) == [1.0, 1.0, 0.0]
+    assert close(slope(lambda x: prox.prox_l2(x, 5.0) * x.data, [3.0, 4.0]), [3.0, 4.0])
+
+
+def test_prox_project_spectral():
+    for f, outside in ((prox.project_spectral, 0.0), (prox.prox_nuclear, 1.0)):
+        assert close(slope(lambda x, f=f: f(x, 1.0)[0, 0], numpy.diag([1.0, 0.5]))[0][0], 1.0 - outside)
+        assert close(slope(lambda x, f=f: f(x, 1.0)[0, 0], numpy.diag([1.0, 2.0]))[0][0], 0.5)
 
 
 def test_where():

@@ -206,7 +206,7 @@ def test_targets_of_every_dtype_are_converted_to_that_of_the_logits():
         assert float(host(loss)) == float(expected)
     assert nn.hinge_loss(z, on(SIGNS.astype("int8"))).dtype == "float32"
     assert nn.squared_error(z, on(TARGETS)).dtype == "float32"
-    assert nn.squared_error(on(TARGETS), z).dtype == "float64"
+    assert close(nn.squared_error(on(TARGETS), z, "none"), (TARGETS - POINT) ** 2)  # whole numbers as prediction
 
 
 # Losses of the margin
@@ -405,6 +405,15 @@ def test_the_best_least_squares_discriminator_averages_the_targets(counts, fake_
     least = 0.5 * (p * (best - real_target) ** 2 + q * (best - fake_target) ** 2).sum()
     assert close(loss(best), least, scale=10.0)
     assert loss(data.draw(ms.vectors(len(n)))) >= least - 1e-12
+
+
+@given(z=ms.vectors())
+def test_least_squares_aim_at_1_for_real_and_0_for_generated_samples_unless_told_otherwise(z):
+    ones, zeros = on(numpy.ones(z.shape)), on(numpy.zeros(z.shape))
+    assert close(nn.least_squares_generator_loss(on(z)), 0.5 * host(nn.squared_error(on(z), ones)))
+    of_real, of_fake = nn.least_squares_discriminator_loss(on(z), on(z), "none")
+    assert close(of_real, 0.5 * host(nn.squared_error(on(z), ones, "none")))
+    assert close(of_fake, 0.5 * host(nn.squared_error(on(z), zeros, "none")))
 
 
 @given(counts=counts(), c=ms.numbers())
@@ -683,7 +692,7 @@ def test_what_only_resembles_probabilities_gives_no_warning():
         nn.cross_entropy(on(numpy.array([[-0.25, 1.25], [0.5, 0.5]])), labels)
         nn.cross_entropy(on(numpy.ones((2, 1))), on(numpy.array([0, 0])))
         nn.cross_entropy(on(numpy.zeros((0, 2))), on(numpy.zeros(0, int)), "sum")
-        nn.binary_cross_entropy_with_logits(on(numpy.array([0.25, 0.75])), labels)
+        nn.binary_cross_entropy_with_logits(on(numpy.array([[0.25, 0.75]])), labels[None])
         nn.least_squares_generator_loss(np.sigmoid(z))  # scores between 0 and 1 are usual there
         nn.least_squares_discriminator_loss(np.sigmoid(z), np.sigmoid(z))
 
