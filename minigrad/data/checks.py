@@ -118,7 +118,7 @@ def check_probabilities(name: str, values: Any) -> numpy.ndarray:
     Raises
     ------
     ValueError
-        If one is negative or not finite, or a sum differs from 1 by more than a millionth.
+        If one is negative or not a number, or a sum differs from 1 by more than a millionth.
 
     Examples
     --------
@@ -128,8 +128,8 @@ def check_probabilities(name: str, values: Any) -> numpy.ndarray:
     p = numpy.array(values, dtype="float64")
     if not p.ndim or not p.size:
         raise ValueError(f"{name} must hold probabilities; got an array of shape {p.shape}")
-    if not (numpy.isfinite(p) & (p >= 0)).all():
-        raise ValueError(f"{name} must be probabilities, finite and at least 0; got {p.tolist()}")
+    if not (p >= 0).all():
+        raise ValueError(f"the probabilities in {name} must be numbers of at least 0; got {p.tolist()}")
     sums = p.sum(axis=-1, keepdims=True)
     if not (numpy.abs(sums - 1.0) <= 1e-6).all():
         raise ValueError(f"the probabilities in {name} must sum to 1; got the sums {sums[..., 0].tolist()}")

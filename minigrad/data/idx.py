@@ -36,7 +36,8 @@ def read_idx(path: str | os.PathLike[str]) -> Any:
 
     A file that is cut, too long, or has a broken header is refused, and so is a compressed file whose checksum is
     wrong. What the format cannot show is a number that was changed in a plain file. A damaged file costs no memory but
-    for a small piece of it; a good one at most twice that of its numbers, which gzip may have compressed a thousandfold.
+    that of a small piece. A good one costs at most twice that of its numbers, which gzip may have compressed a
+    thousandfold.
 
     Parameters
     ----------

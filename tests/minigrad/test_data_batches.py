@@ -64,6 +64,14 @@ def test_dropping_the_last_batch_leaves_out_the_smaller_one_and_nothing_else(n, 
 
 
 @given(n=counts, size=sizes, seed=seeds)
+def test_every_epoch_has_the_order_that_the_generator_draws_at_its_beginning(n, size, seed):
+    x, _ = numbered(n)
+    walk, rng = data.batches(x, None, size, generator(seed)), generator(seed)
+    for _ in range(3):
+        assert [number for part in listed(walk) for number in part] == rng.permutation(n).tolist()
+
+
+@given(n=counts, size=sizes, seed=seeds)
 def test_the_next_batches_are_the_epochs_one_after_the_other(n, size, seed):
     x, _ = numbered(n)
     epochs, endless = (data.batches(x, None, size, generator(seed)) for _ in range(2))

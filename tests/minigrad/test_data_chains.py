@@ -72,6 +72,8 @@ def test_a_state_of_probability_0_is_never_drawn_also_at_the_ends_of_the_unit_in
     thirds = [0.0, 1 / 3, 0.0, 1 / 3, 1 / 3, 0.0]
     chain = MarkovChain([thirds] * 6, thirds)
     assert chain.sample(2, 3, Ends(numpy.random.PCG64())).tolist() == [[1, 1, 1], [4, 4, 4]]
+    tenths = [*[0.1] * 10, 0.0]  # as floats they add up to a little less than the largest draw
+    assert MarkovChain([tenths] * 11, tenths).sample(2, 2, Ends(numpy.random.PCG64())).tolist() == [[0, 0], [9, 9]]
 
 
 @given(chain=chains(positive=True))
@@ -132,8 +134,10 @@ def test_rounded_rows_are_accepted_and_divided_out_and_the_chain_keeps_its_own_c
     ("transition", "initial", "message"),
     [
         ([[0.5, 0.5], [0.5, 0.6]], [1, 0], r"probabilities in transition must sum to 1; got the sums \[1.0, 1.1\]"),
-        ([[1.5, -0.5], [0.5, 0.5]], [1, 0], "transition must be probabilities, finite and at least 0"),
-        ([[math.nan, 1.0], [0.5, 0.5]], [1, 0], "transition must be probabilities, finite and at least 0"),
+        ([[1.5, -0.5], [0.5, 0.5]], [1, 0], "probabilities in transition must be numbers of at least 0; got"),
+        ([[math.nan, 1.0], [0.5, 0.5]], [1, 0], "probabilities in transition must be numbers of at least 0; got"),
+        ([[math.inf, 1.0], [0.5, 0.5]], [1, 0], r"must sum to 1; got the sums \[inf, 1.0\]"),
+        ([[0.5, 0.5], [0.5, 0.5]], [0.9999, 0.0], r"probabilities in initial must sum to 1; got the sums 0.9999"),
         ([[0.5, 0.5], [0.5, 0.5]], [1, 1], "probabilities in initial must sum to 1"),
         ([[0.5, 0.5], [0.5, 0.5]], [1, 0, 0], r"shape \(k, k\) .* got \(2, 2\) and \(3,\)"),
         ([[0.5, 0.5]], [1, 0], r"shape \(k, k\) .* got \(1, 2\) and \(2,\)"),

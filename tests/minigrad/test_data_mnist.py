@@ -352,6 +352,7 @@ def test_a_flipped_bit_in_a_label_is_seen_if_the_label_leaves_its_range(folder, 
     ("which", "array", "message"),
     [
         (0, GOOD[0][:5], "holds 5 images, and .*train-labels-idx1-ubyte 6 labels"),
+        (1, GOOD[1][:5], "holds 6 images, and .*train-labels-idx1-ubyte 5 labels"),
         (3, GOOD[1], "t10k-images-idx3-ubyte holds 2 images, and .* 6 labels"),
         (0, GOOD[0][:, :27], r"should hold images of 28 x 28 bytes; it holds uint8 numbers of shape \(6, 27, 28\)"),
         (0, GOOD[0].reshape(6, 784), r"should hold images of 28 x 28 bytes; it holds .* \(6, 784\)"),

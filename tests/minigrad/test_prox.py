@@ -80,7 +80,7 @@ class ConvexSet:
     dual: Callable[[numpy.ndarray], numpy.ndarray] = lambda z: z
 
     def member(self, x: numpy.ndarray, size: float) -> bool:
-        return bool(self.excess(x, size) <= 1e-12 * (size + abs(x).max()))
+        return bool(self.excess(x, size) <= 1e-15 + 1e-12 * (size + abs(x).max()))
 
 
 SETS = {

@@ -82,7 +82,7 @@ def as_classes(loss: str, logits: Any, labels: Any) -> Any:
         )
     if labels.dtype.kind not in "iu":
         raise ValueError(f"{loss} needs whole numbers as labels; got {labels.dtype}")
-    if shape[0] and (int(labels.min()) < 0 or int(labels.max()) >= shape[1]):
+    if not bool(((labels >= 0) & (labels < shape[1])).all()):
         raise ValueError(
             f"labels go from 0 to {shape[1] - 1} for {shape[1]} classes; "
             f"got values from {int(labels.min())} to {int(labels.max())}"

@@ -105,7 +105,7 @@ def as_covariance(function: str, mean: Any, covariance: Any) -> Any:
     Raises
     ------
     ShapeError
-        If the mean has no axis, or the covariance has not the shape (..., k, k) for a mean of shape (..., k).
+        If the shapes are not (..., k) and (..., k, k) with the same leading sizes.
     ValueError
         If it is not symmetric.
 
@@ -116,12 +116,14 @@ def as_covariance(function: str, mean: Any, covariance: Any) -> Any:
     array([[2.]])
     """
     covariance = real_numbers(function, covariance)
-    if not mean.ndim or tuple(covariance.shape) != (*mean.shape, mean.shape[-1]):
+    k = mean.shape[-1] if mean.ndim else 0
+    if not k or tuple(covariance.shape) != (*mean.shape, k):
         raise ShapeError(
             f"{function} needs a mean of shape (..., k) and a covariance of shape (..., k, k); "
             f"got {tuple(mean.shape)} and {tuple(covariance.shape)}"
         )
     values = raw(covariance)
-    if bool((abs(values - values.swapaxes(-1, -2)) > 1e-5 * abs(values).max()).any()):
+    largest = abs(values).max(axis=(-2, -1), keepdims=True)
+    if bool((abs(values - values.swapaxes(-1, -2)) > 1e-5 * largest).any()):
         raise ValueError(f"{function} needs a symmetric covariance; got one that is not. For a factor L pass L @ L.T")
     return covariance if covariance.dtype == mean.dtype else covariance.astype(mean.dtype)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import minigrad.numpy as np
+from minigrad.nn.checks import check_finite
 from minigrad.nn.losses.checks import as_scores, real_numbers, reduced
 
 
@@ -142,7 +143,7 @@ def least_squares_discriminator_loss(
     Raises
     ------
     ValueError
-        If the reduction is unknown, or a batch is empty.
+        If the reduction is unknown, a batch is empty, or a target is not a finite number.
 
     References
     ----------
@@ -156,6 +157,8 @@ def least_squares_discriminator_loss(
     """
     real = real_numbers("least_squares_discriminator_loss", real)
     fake = real_numbers("least_squares_discriminator_loss", fake)
+    real_target = check_finite("least_squares_discriminator_loss", "real_target", real_target)
+    fake_target = check_finite("least_squares_discriminator_loss", "fake_target", fake_target)
     return both(0.5 * np.square(real - real_target), 0.5 * np.square(fake - fake_target), reduction)
 
 
@@ -176,7 +179,7 @@ def least_squares_generator_loss(fake: Any, reduction: str = "mean", *, target: 
     Raises
     ------
     ValueError
-        If the reduction is unknown, or the batch is empty.
+        If the reduction is unknown, the batch is empty, or the target is not a finite number.
 
     References
     ----------
@@ -189,7 +192,9 @@ def least_squares_generator_loss(fake: Any, reduction: str = "mean", *, target: 
     >>> float(least_squares_generator_loss(numpy.array([0.0, 2.0])))
     0.5
     """
-    return reduced(0.5 * np.square(real_numbers("least_squares_generator_loss", fake) - target), reduction)
+    fake = real_numbers("least_squares_generator_loss", fake)
+    target = check_finite("least_squares_generator_loss", "target", target)
+    return reduced(0.5 * np.square(fake - target), reduction)
 
 
 def hinge_discriminator_loss(real: Any, fake: Any, reduction: str = "mean") -> Any:
