@@ -15,7 +15,7 @@ from tqdm import tqdm
 from minigrad.backend import to_host
 from minigrad.checkpoint.saving import load, restorable, save
 from minigrad.checkpoint.trees import is_array
-from minigrad.data.checks import check_count
+from minigrad.checks import check_count
 from minigrad.history import History, as_number
 from minigrad.tape import AnomalyError
 from minigrad.tensor import Tensor, detect_anomaly

@@ -9,7 +9,8 @@ from typing import Any
 import numpy
 
 from minigrad.backend import REAL, current, to_host
-from minigrad.data.checks import check_count, check_generator, check_labelled, check_samples
+from minigrad.checks import check_count, check_generator
+from minigrad.data.checks import check_labelled, check_samples
 
 NOT_DRAWN = numpy.empty(0, dtype="int64")  # the order between two epochs
 

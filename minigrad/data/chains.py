@@ -7,7 +7,8 @@ from typing import Any
 import numpy
 
 from minigrad.backend import current
-from minigrad.data.checks import check_count, check_generator, check_probabilities
+from minigrad.checks import check_count, check_generator
+from minigrad.data.checks import check_probabilities
 from minigrad.primitives.kinds import raw
 
 

@@ -13,7 +13,7 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.backend import current
-from minigrad.data.checks import check_generator
+from minigrad.checks import check_generator
 from minigrad.data.digits import digits
 from minigrad.tape import ShapeError
 

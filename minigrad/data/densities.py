@@ -25,14 +25,8 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.backend import current, floating, to_host
-from minigrad.data.checks import (
-    check_count,
-    check_floating,
-    check_generator,
-    check_number,
-    check_probabilities,
-    check_size,
-)
+from minigrad.checks import check_count, check_generator
+from minigrad.data.checks import check_floating, check_number, check_probabilities, check_size
 from minigrad.tensor import Tensor
 
 TINY = 1e-300
@@ -340,10 +334,7 @@ class Mixture(Density):
 
     def _log_pdf(self, x: Any) -> Any:
         terms = zip(self.weights.tolist(), self.densities, strict=True)
-        logs = np.stack([math.log(weight) + density.log_pdf(x) for weight, density in terms], axis=-1)
-        outside = np.max(logs, axis=-1) == -math.inf
-        inside_logs = np.where(np.expand_dims(outside, -1), 0.0, logs)
-        return np.where(outside, -math.inf, np.logsumexp(inside_logs, axis=-1))
+        return np.logsumexp(np.stack([math.log(w) + density.log_pdf(x) for w, density in terms], axis=-1), axis=-1)
 
     def _cdf(self, x: numpy.ndarray) -> numpy.ndarray:
         return sum(weight * density._cdf(x) for weight, density in zip(self.weights, self.densities, strict=True))

@@ -9,7 +9,8 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.backend import current, floating
-from minigrad.data.checks import check_count, check_floating, check_generator, check_size
+from minigrad.checks import check_count, check_generator
+from minigrad.data.checks import check_floating, check_size
 from minigrad.primitives.kinds import raw
 from minigrad.tape import ShapeError
 

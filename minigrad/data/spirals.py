@@ -8,7 +8,8 @@ from typing import Any
 import numpy
 
 from minigrad.backend import current
-from minigrad.data.checks import check_count, check_floating, check_generator, check_number, check_size
+from minigrad.checks import check_count, check_generator
+from minigrad.data.checks import check_floating, check_number, check_size
 
 
 def spirals(

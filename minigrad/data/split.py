@@ -7,7 +7,8 @@ from typing import Any
 import numpy
 
 from minigrad.backend import current
-from minigrad.data.checks import check_generator, check_labelled
+from minigrad.checks import check_generator
+from minigrad.data.checks import check_labelled
 
 
 def split(x: Any, y: Any, rng: numpy.random.Generator, test: float = 0.2) -> tuple[Any, Any, Any, Any]:

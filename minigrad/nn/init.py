@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 
 from minigrad.backend import current
+from minigrad.checks import check_generator
 from minigrad.nn.module import Parameter
 from minigrad.tape import ShapeError, changed_in_place
 from minigrad.tensor import Tensor
@@ -25,11 +26,7 @@ def generator(rng: numpy.random.Generator | None) -> numpy.random.Generator:
     >>> bool(generator(None).random() == numpy.random.default_rng(0).random())
     True
     """
-    if rng is None:
-        return numpy.random.default_rng(0)
-    if not isinstance(rng, numpy.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, such as numpy.random.default_rng(0); got {rng!r}")
-    return rng
+    return numpy.random.default_rng(0) if rng is None else check_generator(rng)
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 
 from minigrad.backend import current
+from minigrad.checks import check_generator
 from minigrad.nn.checks import floating_input
 from minigrad.nn.module import Module
 
@@ -47,10 +48,8 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: numpy.random.Generator) -> None:
         if not isinstance(p, int | float) or not 0 <= p <= 1:
             raise ValueError(f"Dropout needs a probability p from 0 to 1; got {p!r}")
-        if not isinstance(rng, numpy.random.Generator):
-            raise TypeError(f"Dropout draws its masks from a numpy.random.Generator; got rng = {rng!r}")
         self.p = p
-        self.rng = rng
+        self.rng = check_generator(rng)
 
     def forward(self, x: Any) -> Any:
         """Apply a newly drawn mask, in training; give back the input, in evaluation."""

@@ -50,7 +50,8 @@ def _logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     x = floating(x)
     top = x.max(axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)
-    out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    with numpy.errstate(divide="ignore"):  # where every element is -inf, so is the result
+        out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return out if keepdims else out.squeeze(axis=axis)
 
 

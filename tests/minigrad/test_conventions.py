@@ -1,5 +1,6 @@
 """One test for each row of docs/conventions.md."""
 
+import math
 import re
 from pathlib import Path
 
@@ -112,6 +113,13 @@ def test_tanh():
         assert second(f, far) == [0.0, 0.0]
     assert close(slope(lambda x: np.log_softmax(x)[0], [-1e4, 1e4]), [1.0, -1.0])
     assert second(lambda x: np.log_softmax(x)[0], [-1e4, 1e4]) == [0.0, 0.0]
+
+
+def test_logsumexp():
+    x = current().asarray([[-math.inf, -math.inf], [0.0, -math.inf]])
+    assert np.logsumexp(x, axis=1).tolist() == [-math.inf, 0.0]
+    assert mg.grad(lambda x: np.logsumexp(x, axis=1)[1])(x).tolist() == [[0.0, 0.0], [1.0, 0.0]]
+    assert mg.jacobian(lambda x: np.logsumexp(x))(x[0]).tolist() == [0.0, 0.0]
 
 
 def test_sinc():

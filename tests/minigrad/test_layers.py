@@ -189,7 +189,7 @@ def test_what_dropout_refuses():
         with pytest.raises(ValueError, match="Dropout needs a probability p from 0 to 1"):
             nn.Dropout(p, rng=seeded())
     for rng in (0, None):
-        with pytest.raises(TypeError, match=r"draws its masks from a numpy\.random\.Generator; got rng = (0|None)"):
+        with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator.*got (0|None)"):
             nn.Dropout(rng=rng)
     with pytest.raises(TypeError, match="rng"):
         nn.Dropout(0.5)
