@@ -231,3 +231,8 @@ def test_a_gradient_is_never_the_array_that_backward_was_given():
         (p + 0.0).backward(given)
         q.data += 1.0
         assert p.grad.tolist() == [q.item() - 1.0]
+
+
+def test_a_derivative_that_is_zero_up_to_rounding_is_not_called_wrong():
+    """The allowed error shrank with the derivative, and was smaller than one rounding of what cancels in it."""
+    check_grads(lambda x: mg.prox.project_l2(x, 1.0), numpy.array([1.03125]))
