@@ -92,7 +92,8 @@ class Node:
     inputs : tuple
         The raw arguments of the operation.
     parents : tuple
-        For each argument the node it came from, or None for a constant. None altogether once the graph is freed.
+        For each argument the node it came from, a `Still` for a tensor that was a constant, or None for anything else.
+        None altogether once the graph is freed.
     params : dict
         The operation's settings, such as ``axis``.
     serial : int
@@ -105,7 +106,7 @@ class Node:
     needs: int
     primitive: Primitive | None
     inputs: tuple[Any, ...] | list[Any]
-    parents: tuple[Node | None, ...] | list[Node | None] | None
+    parents: tuple[Any, ...] | list[Any] | None
     params: dict[str, Any]
     serial: int
     grad: Self | None
@@ -113,6 +114,21 @@ class Node:
     if TYPE_CHECKING:  # the names that a Tensor shares with an array
 
         def __getattr__(self, name: str) -> Any: ...
+
+
+class Still:
+    """A tensor that was a constant when an operation used it, and stays one there whatever becomes of it."""
+
+    __slots__ = ("tensor",)
+    needs = 0
+
+    def __init__(self, tensor: Node) -> None:
+        self.tensor = tensor
+
+    @property
+    def serial(self) -> int:
+        """The tensor's serial number, which tells whether it was changed since."""
+        return self.tensor.serial
 
 
 NO_PARAMS: dict[str, Any] = {}
@@ -204,7 +220,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     array = backend.ndarray
     needs = 0
     inputs: list[Any] = []
-    parents: list[Node | None] = []
+    parents: list[Any] = []
     for argument in args:
         if isinstance(argument, Node):
             inputs.append(argument.data)
@@ -212,7 +228,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
                 needs |= argument.needs
                 parents.append(argument)
             else:
-                parents.append(None)
+                parents.append(Still(argument))
         else:
             kind = type(argument)
             plain = kind is float or kind is int or (kind is array and argument.dtype.kind in REAL)
@@ -272,7 +288,7 @@ def tape_of(roots: Iterable[Node], bit: int, since: int = 0) -> tuple[list[Node]
     Raises
     ------
     GraphError
-        If a part of the graph was freed, or a leaf was changed in place after it had been used.
+        If a part of the graph was freed, or a tensor was changed in place after it had been used.
     """
     waiting = [root for root in roots if root.needs & bit and root.serial >= since]
     seen = set(waiting)
@@ -285,13 +301,15 @@ def tape_of(roots: Iterable[Node], bit: int, since: int = 0) -> tuple[list[Node]
             raise freed()
         inner = False
         for parent in parents:
-            if parent is not None and parent.needs & bit and parent.serial >= since:
+            if parent is None:
+                continue
+            if parent.serial > node.serial:
+                raise GraphError(
+                    f"{node.primitive} used a tensor that was then changed in place, by a step of an optimizer or by "
+                    "loading. Compute the result again, or make the change after the backward pass."
+                )
+            if parent.needs & bit and parent.serial >= since:
                 inner = True
-                if parent.serial > node.serial:
-                    raise GraphError(
-                        f"a tensor of shape {parent.data.shape} was changed in place, by a step of an optimizer, after "
-                        "this graph had used it. Compute the result again, or take the step after the backward pass."
-                    )
                 if parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)

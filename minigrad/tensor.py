@@ -130,12 +130,14 @@ class Tensor(Node):
     def detach(self) -> Tensor:
         """Give a tensor with the same value that no derivative flows through.
 
+        That of a leaf is a copy, because a leaf is what optimizers change in place.
+
         Examples
         --------
         >>> tensor(2.0, requires_grad=True).detach()
         tensor(2.)
         """
-        return tape.leaf(self.data, 0)
+        return tape.leaf(self.data if self.primitive else self.data.copy(), 0)
 
     def backward(self, gradient: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None) -> None:
         """Compute the gradient of this tensor and add it to `grad` of every leaf that requires one.

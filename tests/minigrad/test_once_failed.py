@@ -226,7 +226,7 @@ def test_smaller_surprises():
 def test_a_gradient_is_never_the_array_that_backward_was_given():
     """A step that moved q in place also changed the gradient of p."""
     p, q = mg.tensor([1.0], requires_grad=True), mg.tensor([2.0], requires_grad=True)
-    for given in (q.data, q.detach()):
+    for given in (q.data, mg.Tensor(q.data)):
         p.grad = None
         (p + 0.0).backward(given)
         q.data += 1.0
@@ -236,3 +236,19 @@ def test_a_gradient_is_never_the_array_that_backward_was_given():
 def test_a_derivative_that_is_zero_up_to_rounding_is_not_called_wrong():
     """The allowed error shrank with the derivative, and was smaller than one rounding of what cancels in it."""
     check_grads(lambda x: mg.prox.project_l2(x, 1.0), numpy.array([1.03125]))
+
+
+def test_a_frozen_weight_that_is_stepped_before_backward_is_noticed():
+    """As when a discriminator is frozen in the generator's loss, and takes its own step before the backward pass."""
+    g, d = mg.tensor([1.0, 2.0], requires_grad=True), mg.tensor([3.0, 4.0], requires_grad=True)
+    d.requires_grad = False
+    frozen = (g * d).sum()
+    d.requires_grad = True
+    detached = (g * d.detach()).sum()
+    (d * d).sum().backward()
+    optim.SGD([d], lr=1.0).step()
+    with pytest.raises(mg.GraphError, match=r"multiply.* used a tensor that was then changed in place"):
+        frozen.backward()
+    assert d.grad.tolist() == [6.0, 8.0], "it was frozen when the loss was computed"
+    detached.backward()
+    assert g.grad.tolist() == [3.0, 4.0]
