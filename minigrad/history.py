@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from minigrad.backend import REAL, to_host
+from minigrad.checks import check_count
 from minigrad.nn.module import StateError
 from minigrad.tensor import Tensor
 
@@ -145,7 +146,7 @@ class History:
         History(step=1, loss=0.5)
         """
         try:
-            last = int(state["step"])
+            last = check_count("step", state["step"], 0)
             steps = {name: to_host(of["steps"]) for name, of in state["metrics"].items()}
             values = {name: to_host(of["values"]) for name, of in state["metrics"].items()}
         except (TypeError, KeyError, AttributeError, ValueError) as error:
@@ -183,7 +184,7 @@ class History:
         KeyError
             If there is no metric of a name.
         ValueError
-            If there is nothing to draw, smooth is less than 1, or a value has no logarithm.
+            If there is nothing to draw, smooth is no whole number of at least 1, or a value has no logarithm.
 
         Examples
         --------
@@ -195,7 +196,8 @@ class History:
         'loss'
         """
         chosen = [self._known(name) for name in names or self.names]
-        self._check_drawable(chosen, log, smooth)
+        smooth = check_count("smooth", smooth)
+        self._check_drawable(chosen, log)
         if ax is None:
             import matplotlib.pyplot as plt
 
@@ -214,11 +216,9 @@ class History:
         ax.set_axisbelow(True)
         return ax
 
-    def _check_drawable(self, chosen: list[str], log: bool, smooth: int) -> None:
+    def _check_drawable(self, chosen: list[str], log: bool) -> None:
         if not chosen:
             raise ValueError("there is nothing to draw: the history has no metrics yet")
-        if not isinstance(smooth, int) or smooth < 1:
-            raise ValueError(f"smooth is a number of steps to take the mean over, at least 1; got {smooth!r}")
         for name in chosen:
             if log and not min(self._values[name]) > 0:
                 raise ValueError(f"log=True needs positive values; {name} goes down to {min(self._values[name])}")
@@ -237,6 +237,8 @@ def as_number(name: str, value: Any) -> float:
     ------
     TypeError
         If it is not one real number.
+    ValueError
+        If it is an integer that is larger than every float.
 
     Examples
     --------
@@ -245,7 +247,10 @@ def as_number(name: str, value: Any) -> float:
     """
     data = value.data if isinstance(value, Tensor) else value
     if isinstance(data, int | float):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise ValueError(f"the metric {name!r} is an integer too large for a float; record its logarithm") from None
     if not hasattr(data, "dtype") or data.dtype.kind not in REAL or data.size != 1:
         what = f"an array of shape {tuple(data.shape)}" if hasattr(data, "shape") else f"a {type(data).__name__}"
         raise TypeError(f"the metric {name!r} must be one number; got {what}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -13,14 +15,17 @@ import numpy
 from tqdm import tqdm
 
 from minigrad.backend import to_host
+from minigrad.checkpoint import archive
+from minigrad.checkpoint.archive import CheckpointError
 from minigrad.checkpoint.saving import load, restorable, save
-from minigrad.checkpoint.trees import is_array
+from minigrad.checkpoint.trees import copied, is_array
 from minigrad.checks import check_count
 from minigrad.history import History, as_number
 from minigrad.tape import AnomalyError
 from minigrad.tensor import Tensor, detect_anomaly
 
-RESERVED = {"path", "step", "history"}  # the names that fit itself needs when it calls save
+OWN = {"step", "history"}  # what fit itself saves
+RESERVED = OWN | {"path"}  # the names that fit itself needs when it calls save
 
 Step = Callable[[int], Any]
 
@@ -60,11 +65,13 @@ def fit(
     NaN is to be found where it arises; on a GPU, reading waits for the computation.
 
     Ctrl-C lets the running step end, saves, and returns. A second Ctrl-C raises KeyboardInterrupt at once. This holds
-    in the main thread; in others Ctrl-C is left as it is.
+    in the main thread; in others Ctrl-C is left as it is. A loop over several runs goes on with the next one, unless it
+    asks: ``if history.stopped == "interrupted": break``.
 
     If a metric becomes NaN or infinite, or an array of the state does, which is looked at before it is saved, then fit
-    puts the state back to that of the last save, runs the steps since then again under `minigrad.detect_anomaly` to
-    find the operation, and puts the state back once more. So a checkpoint never holds a NaN that came from training.
+    puts the state back to that of the last save, runs the steps since then again, the first bad one under
+    `minigrad.detect_anomaly` to find the operation, and puts the state back once more. So a checkpoint never holds a
+    NaN that came from training. Putting back forgets all gradients of what is in ``state``.
 
     Parameters
     ----------
@@ -97,7 +104,7 @@ def fit(
     FileExistsError
         If the checkpoint is there already and is not to be resumed.
     CheckpointError
-        If the checkpoint cannot be resumed from.
+        If the checkpoint cannot be resumed from, or holds more than ``state``.
     TypeError, ValueError
         If an argument is not as described, or the step returns something else than metrics.
 
@@ -118,12 +125,14 @@ def fit(
     steps, every = check_count("steps", steps), check_count("every", every)
     objects = _checked(step, state, checkpoint, resume)
     history = History()
+    checkpoint = None if checkpoint is None else os.fsdecode(checkpoint)
     if checkpoint is not None and os.path.exists(checkpoint):
         if not resume:
             raise FileExistsError(
                 f"there is a checkpoint {checkpoint} already: continue it with resume=True, delete it, or choose "
                 "another name"
             )
+        _check_complete(checkpoint, objects)
         load(checkpoint, **objects, history=history)
     done = history.last
     with CtrlC() as ctrl_c, tqdm(total=max(steps, done), initial=done, disable=None) as bar:
@@ -147,7 +156,7 @@ def fit(
 
 
 class CtrlC:
-    """Note the first Ctrl-C inside a ``with`` block; the second raises KeyboardInterrupt.
+    """Note the first Ctrl-C inside a ``with`` block, and say so on a terminal; the second raises KeyboardInterrupt.
 
     Only the main thread can do this; in others, and where Ctrl-C is ignored, nothing changes.
 
@@ -183,6 +192,10 @@ class CtrlC:
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
+        # the signal may come while something is being printed, and a message must not end a training
+        with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
+            if sys.stderr.isatty():
+                tqdm.write("stopping after this step; press Ctrl-C again to stop at once", file=sys.stderr)
 
 
 class _Kept:
@@ -194,12 +207,12 @@ class _Kept:
         self.history = history
         self.targets = restorable(objects)
         self.exempt: set[str] = set()
-        self.exempt = {where for where, _ in self._spoiled(self._taken())}  # a mask of -inf came from the user
+        self.exempt = {where for where, _ in self._spoiled(self.taken())}  # a mask of -inf came from the user
         self.keep()
 
     def keep(self) -> str:
         """Keep the present state, unless it has trouble, which is returned."""
-        states = self._taken()
+        states = self.taken()
         if trouble := self._trouble(states):
             return trouble
         self.states, self.step = states, self.history.last
@@ -209,14 +222,24 @@ class _Kept:
 
     def trouble(self) -> str:
         """Say which array of the present state is NaN or infinite, if one is."""
-        return self._trouble(self._taken())
+        return self._trouble(self.taken())
+
+    def taken(self) -> dict[str, Any]:
+        """Copy the present state, since the state_dict of a user's class may give its own arrays."""
+        return {name: copied(target.take()) for name, target in self.targets.items()}
 
     def put_back(self) -> None:
-        for name, target in self.targets.items():
-            target.put(self.states[name])
+        self.put(self.states)
 
-    def _taken(self) -> dict[str, Any]:
-        return {name: target.take() for name, target in self.targets.items()}
+    def put(self, states: dict[str, Any]) -> None:
+        """Return to a state, of which the objects get copies, and forget the gradients, which belong to another."""
+        for name, target in self.targets.items():
+            target.put(copied(states[name]))
+        for value in self.objects.values():
+            if isinstance(value, Tensor):
+                value.grad = None
+            elif hasattr(value, "zero_grad"):
+                value.zero_grad()
 
     def _trouble(self, states: dict[str, Any]) -> str:
         for where, array in self._spoiled(states):
@@ -226,7 +249,7 @@ class _Kept:
     def _spoiled(self, states: dict[str, Any]) -> Iterator[tuple[str, numpy.ndarray]]:
         for name, state in states.items():
             for where, array in _arrays(state, name):
-                if array.dtype.kind == "f" and where not in self.exempt and not numpy.isfinite(array).all():
+                if array.dtype.kind in "fc" and where not in self.exempt and not numpy.isfinite(array).all():
                     yield where, array
 
 
@@ -253,8 +276,21 @@ def _checked(step: Any, state: Any, checkpoint: Any, resume: bool) -> dict[str, 
     return dict(state or {})
 
 
+def _check_complete(checkpoint: str, objects: dict[str, Any]) -> None:
+    """Refuse to go on without a part of what was saved, which the next save would then leave out."""
+    saved, _ = archive.read(checkpoint)
+    if lacking := [name for name in saved if name not in OWN | objects.keys()]:
+        raise CheckpointError(
+            f"{checkpoint} holds {', '.join(lacking)} too, and state= does not, so the next save would lose it; give "
+            "state= all that was saved"
+        )
+
+
 def _metrics(returned: Any) -> dict[str, float]:
     named = returned if isinstance(returned, Mapping) else {"loss": returned}
+    for name in named:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a metric must be text; got {name!r}")
     return {name: as_number(name, value) for name, value in named.items()}
 
 
@@ -276,18 +312,24 @@ def _divergence(step: Step, j: int, trouble: str, kept: _Kept, ctrl_c: CtrlC) ->
 
 
 def _replay(step: Step, last: int, kept: _Kept, ctrl_c: CtrlC) -> str:
-    """Run the steps from the kept state again and say what produced the first NaN or infinity in them."""
+    """Run the steps from the kept state again, and the first bad one once more to say what produced its NaN."""
     again = f"steps {kept.step + 1} to {last} again"
     try:
-        with detect_anomaly():
-            for j in range(kept.step + 1, last + 1):
-                if ctrl_c.pressed:
-                    return "The search for the operation was interrupted."
-                metrics = _metrics(step(j))
+        for j in range(kept.step + 1, last + 1):
+            if ctrl_c.pressed:
+                return "The search for the operation was interrupted."
+            before = kept.taken()
+            if _not_finite(_metrics(step(j))) or kept.trouble():
+                kept.put(before)
+                with detect_anomaly():
+                    step(j)
+                return f"Running {again} shows no operation on Tensors behind it: look at plain arrays, and step sizes."
     except AnomalyError as error:
-        return f"Running {again} shows the first one in step {j}: {error}."
+        return f"Running {again} shows the first NaN or infinity in step {j}: {error}.{_meant(error)}"
     except Exception as error:
         return f"Running {again} to find the operation failed in step {j}: {error!r}."
-    if _not_finite(metrics) or kept.trouble():
-        return f"Running {again} shows no operation on Tensors behind it: look at plain arrays, and at step sizes."
     return f"Running {again} gave none: does step use a generator, or anything else that changes, outside of state=?"
+
+
+def _meant(error: AnomalyError) -> str:
+    return " If this infinity is meant, as in a mask, look behind it." if "infinite" in str(error) else ""

@@ -32,7 +32,7 @@ HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 class CheckpointError(ValueError):
-    """A file is no whole and unaltered checkpoint, or does not fit what it is loaded into; nothing was changed."""
+    """A file is no whole and unaltered checkpoint, or does not fit; nothing was changed, unless the message says so."""
 
 
 def write(file: IO[bytes], entries: dict[str, Any], arrays: list[numpy.ndarray]) -> None:

@@ -13,7 +13,7 @@ from minigrad.checkpoint import archive
 from minigrad.checkpoint.archive import CheckpointError
 from minigrad.checkpoint.replacing import replacing
 from minigrad.checkpoint.targets import KINDS, Target, target_of
-from minigrad.checkpoint.trees import decode, encode, is_array
+from minigrad.checkpoint.trees import copied, decode, encode, is_array
 
 
 def save(path: str | os.PathLike[str], **objects: Any) -> None:
@@ -32,12 +32,13 @@ def save(path: str | os.PathLike[str], **objects: Any) -> None:
         - a ``numpy.random.Generator``;
         - a Tensor or an array of numbers;
         - a tree: dicts with str keys, lists and tuples of all these plain things: arrays, Tensors, str, bool, int,
-          float, None.
+          float, None. Of subclasses, such as namedtuples, only the plain value is saved; see `load`.
 
     Raises
     ------
     TypeError
-        If something cannot be saved; the message says where it is. A file of that name stays as it was.
+        If something cannot be saved; the message says where it is. A file of that name stays as it was. Or if the path
+        is none.
     ValueError
         If there is nothing to save, or a tree is nested too deeply.
     OSError
@@ -53,6 +54,7 @@ def save(path: str | os.PathLike[str], **objects: Any) -> None:
     ...     load(f"{folder}/run.npz")
     {'step': 100}
     """
+    path = os.fsdecode(path)
     if not objects:
         raise ValueError("save was given nothing to save; write save(path, model=model, step=step)")
     arrays: list[numpy.ndarray] = []
@@ -64,8 +66,9 @@ def save(path: str | os.PathLike[str], **objects: Any) -> None:
 def load(path: str | os.PathLike[str], **objects: Any) -> dict[str, Any]:
     """Restore objects, in place, from a file that `save` wrote: all of them, or none if anything is wrong.
 
-    The whole file is checked before the first object is touched. If one object then refuses its state, those before it
-    get their old states back. Saved states that no object is given for are left alone.
+    The whole file is checked before the first object is touched. If one object then refuses its state, it and those
+    before it get their old states back; should one refuse that too, the error names it. Saved states that no object is
+    given for are left alone.
 
     Parameters
     ----------
@@ -79,7 +82,9 @@ def load(path: str | os.PathLike[str], **objects: Any) -> dict[str, Any]:
     -------
     dict
         The plain values of the file, and those of its arrays that were not restored into an object, as arrays of the
-        active backend. NumPy's scalars come back as arrays without axes; all else has the type that was saved.
+        active backend. Tensors come back as such arrays, and NumPy's scalars as arrays without axes. A value of a
+        subclass comes back as the plain type: a namedtuple as a tuple, an OrderedDict as a dict, a member of an IntEnum
+        as an int. All else has the type that was saved.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def load(path: str | os.PathLike[str], **objects: Any) -> dict[str, Any]:
         If the file was cut or altered, is no checkpoint, or was written by a newer minigrad; if it lacks what was asked
         for; or if a state does not fit its object.
     TypeError
-        If an object cannot be restored in place, such as a number.
+        If an object cannot be restored in place, such as a number, or the path is none.
 
     Examples
     --------
@@ -102,6 +107,7 @@ def load(path: str | os.PathLike[str], **objects: Any) -> dict[str, Any]:
     >>> saved.random() == restored.random()
     True
     """
+    path = os.fsdecode(path)
     targets = restorable(objects)
     entries = _entries_of(path)
     for name, target in targets.items():
@@ -175,12 +181,37 @@ def _restore(path: Any, targets: dict[str, Target], entries: dict[str, tuple[str
     before: dict[str, Any] = {}
     for name, target in targets.items():
         try:
-            before[name] = target.take()
+            before[name] = copied(target.take())  # a user's state_dict may give its own arrays
             target.put(entries.pop(name)[1])  # which lets go of what is done, so that memory is not filled twice
         except BaseException as error:
-            for earlier, state in reversed(before.items()):  # two of them may share a generator
-                with contextlib.suppress(Exception):  # an object that refuses every state was not changed either
-                    targets[earlier].put(state)
+            changed = _roll_back(targets, before)
+            lost = f"{', '.join(changed)} could not be put back to the old state"
             if isinstance(error, Exception):
-                raise CheckpointError(f"{name} in {path} does not fit, so nothing was changed: {error}") from error
+                end = f"and {lost}" if changed else "so nothing was changed"
+                raise CheckpointError(f"{name} in {path} does not fit, {end}: {error}") from error
+            if changed:
+                error.add_note(f"{path} was being loaded; {lost}")
             raise
+
+
+def _roll_back(targets: dict[str, Target], before: dict[str, Any]) -> list[str]:
+    """Put objects back to their old states, and name those that are not as they were."""
+    changed = []
+    for name, state in reversed(before.items()):  # two of them may share a generator
+        try:
+            targets[name].put(state)
+        except Exception:
+            if not _is_still(targets[name], state):  # what refuses every state was not changed either
+                changed.append(name)
+    return changed
+
+
+def _is_still(target: Target, state: Any) -> bool:
+    with contextlib.suppress(Exception):
+        return _bits(target.take()) == _bits(state)
+    return False
+
+
+def _bits(tree: Any) -> Any:
+    arrays: list[numpy.ndarray] = []
+    return encode(tree, arrays, ""), [(array.dtype, array.shape, array.tobytes()) for array in arrays]

@@ -7,6 +7,7 @@ JSON's own values stand for themselves. What JSON does not know is an object wit
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -102,6 +103,23 @@ def decode(tree: Any, arrays: list[numpy.ndarray]) -> Any:
         case {"float": str(name)}:
             return float(name)
     raise ValueError("it holds a value of an unknown kind")
+
+
+def copied(tree: Any) -> Any:
+    """Copy a tree, so that nothing of it is shared. Tensors become arrays, as they do in a file.
+
+    Examples
+    --------
+    >>> tree = {"x": [1.0, Tensor([2.0])]}
+    >>> copied(tree)
+    {'x': [1.0, array([2.])]}
+    """
+    if isinstance(tree, dict):
+        return {key: copied(part) for key, part in tree.items()}
+    if isinstance(tree, list | tuple):
+        parts = [copied(part) for part in tree]
+        return tuple(parts) if isinstance(tree, tuple) else parts
+    return tree.data.copy() if isinstance(tree, Tensor) else copy.deepcopy(tree)
 
 
 def is_array(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from minigrad.backend import REAL, current, to_host
+from minigrad.backend import REAL, current, load, to_host
 from minigrad.checks import check_count, check_generator
 from minigrad.data.checks import check_labelled, check_samples
 
@@ -20,7 +20,8 @@ class batches:
 
     A ``for`` loop walks over one epoch. `next_batch` walks on and on, as the training of a GAN wants it. Both move the
     same place: a loop that was broken off, or whose state was loaded, goes on where it stopped, and a loop after the
-    last batch of `next_batch` finds nothing left of that epoch.
+    last batch of `next_batch` finds nothing left of that epoch. A loop ends with its epoch, also if that was ended by
+    another loop or by `next_batch`, or if a state of another epoch was loaded.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class batches:
         self.epoch = 0
         self._order = NOT_DRAWN
         self._position = 0
-        self._asarray = current().asarray
+        self._backend = current().name  # a name can be copied and pickled
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
@@ -81,11 +82,12 @@ class batches:
 
     def __iter__(self) -> Iterator[Any]:
         """Walk to the end of this epoch, or over the next one if none is under way."""
-        if not self._order.size:
-            self._begin_epoch()
-        while self._position < len(self):
-            yield self._take()
-        self._end_epoch()
+        epoch = self.epoch
+        while self.epoch == epoch:
+            if self._position == len(self):
+                self._end_epoch()
+            else:
+                yield self._take()
 
     def next_batch(self) -> Any:
         """Give the next batch; after the last one of an epoch comes the first one of the next.
@@ -101,21 +103,18 @@ class batches:
         """
         if self._position == len(self):
             self._end_epoch()
-        if not self._order.size:
-            self._begin_epoch()
         return self._take()
-
-    def _begin_epoch(self) -> None:
-        self._order = self.rng.permutation(self.samples)
 
     def _end_epoch(self) -> None:
         self.epoch += 1
         self._order, self._position = NOT_DRAWN, 0
 
     def _take(self) -> Any:
+        if not self._order.size:
+            self._order = self.rng.permutation(self.samples)
         start = self._position * self.size
         self._position += 1
-        chosen = self._asarray(self._order[start : start + self.size])
+        chosen = load(self._backend).asarray(self._order[start : start + self.size])
         parts = tuple(array[chosen] for array in self._arrays)
         return parts if len(parts) > 1 else parts[0]
 

@@ -1,5 +1,7 @@
 """Checkpoints: what is loaded is what was saved, to the bit, or nothing is loaded at all."""
 
+import collections
+import enum
 import io
 import json
 import os
@@ -84,6 +86,15 @@ def test_arrays_come_back_on_the_active_backend(path, x):
     assert all(isinstance(part, current().ndarray) for part in (*parts, loaded["scalar"]))
     assert [bits(part) for part in parts] == [bits(x)] * 3
     assert loaded["scalar"].item() == 0.5
+
+
+def test_values_of_subclasses_come_back_as_the_plain_ones(path):
+    point = collections.namedtuple("point", "x y")
+    color = enum.IntEnum("color", "RED GREEN")
+    name = enum.StrEnum("name", ["CRITIC"])
+    tree = [point(1, 2.0), collections.OrderedDict(a=1), color.GREEN, name.CRITIC, {name.CRITIC: 1}, numpy.str_("é")]
+    mg.save(path, tree=tree)
+    assert bits(mg.load(path)["tree"]) == bits([(1, 2.0), {"a": 1}, 2, "critic", {"critic": 1}, "é"])
 
 
 @pytest.mark.parametrize("kind", GENERATORS)
@@ -249,6 +260,57 @@ def test_an_object_that_changed_before_it_refused_is_put_back(path):
     assert (careless.x, careless.y, x.tolist()) == (1.0, 2.0, [0.0, 0.0])
 
 
+class Sharing:
+    """An object that gives its own list, and takes over the one that it is given."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def state_dict(self):
+        return {"values": self.values}
+
+    def load_state_dict(self, state):
+        self.values[:] = state["values"]
+
+
+def test_an_object_that_gives_its_own_list_is_put_back_too(path):
+    mg.save(path, it=Sharing([1, 2]), x=numpy.ones(2))
+    it = Sharing([3, 4])
+    with pytest.raises(mg.CheckpointError, match=r"x in .* so nothing was changed"):
+        mg.load(path, it=it, x=numpy.ones(3))
+    assert it.values == [3, 4]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("interrupt", [ValueError, KeyboardInterrupt])
+def test_an_object_that_cannot_be_put_back_is_named(path, interrupt, readable):
+    class Final(Careless):
+        def state_dict(self):
+            if self.x != 1.0 and not readable:
+                raise RuntimeError("not even that")
+            return super().state_dict()
+
+        def load_state_dict(self, state):
+            if self.x != 1.0:
+                raise RuntimeError("only once")
+            self.x = state["x"]
+
+    class Interrupted(Careless):
+        def load_state_dict(self, state):
+            if state["x"] == 7.0:
+                raise interrupt
+
+    saved, final, x = Careless(), Final(), on(numpy.zeros(2))
+    saved.x = 7.0
+    mg.save(path, final=saved, x=numpy.ones(2), it=saved)
+    with pytest.raises((mg.CheckpointError, KeyboardInterrupt)) as caught:
+        mg.load(path, x=x, final=final, it=Interrupted())
+    told = str(caught.value) if interrupt is ValueError else caught.value.__notes__[0]
+    assert "final could not be put back to the old state" in told
+    assert "nothing was changed" not in told
+    assert (final.x, x.tolist()) == (7.0, [0.0, 0.0])
+
+
 def test_an_interrupt_puts_everything_back(path):
     class Interrupted(Careless):
         def load_state_dict(self, state):
@@ -276,7 +338,7 @@ def test_an_interrupt_puts_everything_back(path):
 def test_an_array_that_cannot_be_overwritten(path, target, message):
     mg.save(path, x=numpy.ones(2), y=numpy.ones(2))
     y, x = on(numpy.zeros(2)), target()
-    with pytest.raises(mg.CheckpointError, match=message):
+    with pytest.raises(mg.CheckpointError, match=rf"so nothing was changed: .*{message}"):
         mg.load(path, y=y, x=x)
     assert not mg.asnumpy(x).any()
     assert y.tolist() == [0.0, 0.0]

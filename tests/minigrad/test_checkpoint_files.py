@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.checkpoint import archive
+from minigrad.checkpoint.replacing import replacing
 
 
 @pytest.fixture
@@ -250,11 +252,13 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_exactly_the_path_is_written(tmp_path):
-    for name in ("run", "run.ckpt", "räume und zeiten.npz"):
+    for name in ("run", "run.ckpt", "räume und zeiten.npz", "x" * 250, "ü" * 125):
         mg.save(tmp_path / name, step=1)
         mg.save(str(tmp_path / name), step=2)
         assert mg.load(tmp_path / name) == {"step": 2}
-    assert len(os.listdir(tmp_path)) == 3
+        mg.save(os.fsencode(tmp_path / name), step=3)
+        assert mg.load(os.fsencode(tmp_path / name)) == {"step": 3}
+    assert len(os.listdir(tmp_path)) == 5
 
 
 def test_places_that_cannot_be_written(tmp_path, path):
@@ -266,6 +270,9 @@ def test_places_that_cannot_be_written(tmp_path, path):
         mg.save(os.devnull, step=1)
     with pytest.raises(TypeError, match="not BytesIO"):
         mg.save(io.BytesIO(), step=1)
+    with pytest.raises(OSError, match="too long") as caught:
+        mg.save(tmp_path / ("x" * 300), step=1)
+    assert ".saving" not in str(caught.value)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions and links are those of POSIX")
@@ -309,9 +316,56 @@ def test_a_save_that_fails_in_the_middle_leaves_no_trace(path):
 
 
 def test_what_a_killed_save_left_is_cleared_away(path):
-    (path.parent / ".run.npz.saving").write_bytes(b"half")
+    left = path.parent / ".run.npz.0123456789abcdef.saving"
+    others = {".run.npz.mine.saving", ".other.npz.0123456789abcdef.saving"}
+    for name in (left.name, *others):
+        (path.parent / name).write_bytes(b"half")
     mg.save(path, step=1)
-    assert os.listdir(path.parent) == ["run.npz"]
+    assert set(os.listdir(path.parent)) == {"run.npz", *others}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
+def test_a_save_that_stands_still_blocks_nobody_and_keeps_its_file(path):
+    """A process that is stopped in the middle of a save, and one that was forked from it there."""
+    mg.save(path, step=1)
+    with replacing(path) as file:
+        file.write(b"slow")
+        (temporary,) = set(os.listdir(path.parent)) - {path.name}
+        waiting, end = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(end)
+            os.read(waiting, 1)  # until the parent has ended
+            os._exit(0)
+        os.close(waiting)
+        mg.save(path, step=2)
+        mg.save(path.with_name("other.npz"), step=2)
+        assert mg.load(path) == {"step": 2}
+        assert temporary in os.listdir(path.parent), "it is no leftover, since its writer lives"
+    assert path.read_bytes() == b"slow"
+    mg.save(path, step=3)
+    assert mg.load(path) == {"step": 3}
+    assert set(os.listdir(path.parent)) == {"run.npz", "other.npz"}
+    os.close(end)
+    os.waitpid(pid, 0)
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_end(path, monkeypatch):
+    calls, fsync, replace = [], os.fsync, os.replace
+
+    def recorded_fsync(descriptor):
+        status = os.fstat(descriptor)
+        calls.append("folder" if stat.S_ISDIR(status.st_mode) else status.st_size)
+        fsync(descriptor)
+
+    def recorded_replace(*names):
+        calls.append("rename")
+        replace(*names)
+
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(os, "replace", recorded_replace)
+    mg.save(path, x=numpy.zeros(1000))
+    assert calls == [path.stat().st_size, "rename", "folder"]
 
 
 def test_threads_that_save_to_one_path_do_not_disturb_each_other(path):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import pickle
 
 import numpy
 import pytest
@@ -138,6 +139,66 @@ def test_a_walk_that_is_broken_off_goes_on_where_it_stopped():
         assert listed([part]) == whole[:1]
         break
     assert listed(walk) == whole[1:]
+
+
+@given(n=counts, size=sizes, others=st.lists(st.booleans(), max_size=6))
+def test_what_happens_inside_of_a_loop_gives_no_empty_batch_and_ends_it_with_its_epoch(n, size, others):
+    """Inside of the loop, another loop is begun, or next_batch is called."""
+    x, _ = numbered(n)
+    walk, alone = (data.batches(x, None, size, generator()) for _ in range(2))
+    seen, loop = [], iter(walk)
+    for begin in (*others, None):
+        if (part := next(loop, None)) is None:
+            break
+        assert walk.epoch == 0, "the loop is one over the first epoch"
+        seen.append(part)
+        if begin is not None:
+            seen.append(next(iter(walk)) if begin and len(seen) % len(walk) else walk.next_batch())
+    assert listed(seen) == listed(alone.next_batch() for _ in seen)
+
+
+def test_a_loop_inside_of_a_loop_ends_both():
+    x, _ = numbered(7)
+    walk = data.batches(x, None, 2, generator())
+    assert [[len(part) for part in walk] for _ in walk] == [[2, 2, 1]]
+    assert walk.epoch == 1
+
+
+@pytest.mark.parametrize("saved_after", [0, 1, 3, 4])
+def test_a_state_that_is_loaded_inside_of_a_loop_is_where_it_goes_on(saved_after):
+    x, _ = numbered(8)
+    walk, source = (data.batches(x, None, 2, generator()) for _ in range(2))
+    states = [source.state_dict()]
+    whole = listed(source.next_batch() for _ in [0] * 4)
+    for _ in range(saved_after):
+        states.append((walk.next_batch(), walk.state_dict())[1])
+    walk = data.batches(x, None, 2, generator(1))
+    seen = []
+    for part in walk:
+        seen += listed([part])
+        if len(seen) == 2:
+            walk.load_state_dict(states[-1])
+    assert seen[2:] == whole[saved_after:]
+    assert walk.epoch == 1
+    walk.load_state_dict(states[-1])
+    assert listed(walk) == whole[saved_after:]
+    later = walk.state_dict()
+    walk.load_state_dict(states[0])
+    for _ in walk:
+        walk.load_state_dict(later)
+    assert walk.epoch == 1, "a loop ends when a state of another epoch is loaded"
+
+
+def test_they_can_be_copied_and_pickled_and_keep_their_backend(each_backend):
+    x, y = numbered(5)
+    walk = data.batches(x, y, 2, generator())
+    walk.next_batch()
+    copied = [copy.deepcopy(walk)]
+    if each_backend == "numpy":  # the arrays of the fake device cannot be pickled
+        copied.append(pickle.loads(pickle.dumps(walk)))
+    with mg.use("numpy"):
+        expected = [listed(pair) for pair in walk]
+        assert [[listed(pair) for pair in other] for other in copied] == [expected] * len(copied)
 
 
 def test_the_state_is_made_of_plain_things():

@@ -85,11 +85,17 @@ def test_a_metric_may_come_now_and_then():
         ((0.5, 0.6), "the metric 'loss' must be one number; got a tuple"),
         ({"losses": numpy.ones(3)}, r"the metric 'losses' must be one number; got an array of shape \(3,\)"),
         ({"z": 1j}, "the metric 'z' must be one number; got a complex"),
+        ({1: 2.0}, "the name of a metric must be text; got 1"),
     ],
 )
 def test_what_is_no_metric(returned, message):
     with pytest.raises(TypeError, match=message):
         mg.fit(lambda j: returned, 3)
+
+
+def test_a_metric_that_no_float_can_hold():
+    with pytest.raises(ValueError, match="the metric 'loss' is an integer too large for a float"):
+        mg.fit(lambda j: 10**400, 3)
 
 
 # Checkpoints
@@ -141,6 +147,16 @@ def test_a_checkpoint_is_not_overwritten_by_a_run_that_does_not_continue_it(path
     assert second.calls == []
 
 
+def test_a_run_is_not_resumed_without_a_part_of_what_was_saved(path):
+    first, second = Descent(), Descent()
+    mg.fit(first.step, 2, state=first.state | {"mask": numpy.ones(2)}, checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(mg.CheckpointError, match=r"run\.npz holds rng, mask too, and state= does not"):
+        mg.fit(second.step, 4, state={"x": second.x, "adam": second.adam}, checkpoint=path, resume=True)
+    assert (second.calls, second.x.tolist()) == ([], [1.0, -2.0])
+    assert path.read_bytes() == before
+
+
 def test_a_place_that_cannot_be_written_is_noticed_before_the_first_step(tmp_path):
     descent = Descent()
     with pytest.raises(FileNotFoundError, match="there is no folder"):
@@ -181,7 +197,7 @@ def test_a_nan_metric_stops_the_loop_and_names_the_operation(path):
     with pytest.raises(mg.DivergenceError) as caught:
         mg.fit(run.step, 50, state=run.state, checkpoint=path, every=3)
     error = caught.value
-    assert str(error).startswith("step 5: the metric 'loss' is nan. Running steps 4 to 5 again shows the first one in")
+    assert str(error).startswith("step 5: the metric 'loss' is nan. Running steps 4 to 5 again shows the first NaN or")
     assert "in step 5: log, called at " in str(error)
     assert "np.log(x)" in str(error)
     assert str(error).endswith("The state is again that after step 3; the metrics are in the history of this error.")
@@ -234,6 +250,93 @@ def test_a_mask_of_minus_infinity_is_no_divergence():
 
     with pytest.raises(mg.DivergenceError, match="step 1: after it, bad holds NaN"):
         mg.fit(step, 3, state={"mask": mask, "bad": bad}, every=1)
+
+
+def test_complex_arrays_are_looked_at_too():
+    z = current().asarray(numpy.zeros(2, "complex128"))
+
+    def step(j):
+        z[1] = complex(0.0, numpy.nan)
+        return j
+
+    with pytest.raises(mg.DivergenceError, match="step 1: after it, z holds NaN"):
+        mg.fit(step, 3, state={"z": z}, every=1)
+    assert z.tolist() == [0.0, 0.0]
+
+
+class Own:
+    """A class that gives its own arrays, and takes over those that it is given."""
+
+    def __init__(self):
+        x = mg.tensor(0.0, requires_grad=True)
+        self.values = {"mean": current().asarray(numpy.zeros(2)), "seen": [0], "twice": x * 2.0}
+
+    def state_dict(self):
+        return self.values
+
+    def load_state_dict(self, state):
+        self.values = state
+
+
+def test_a_state_that_is_given_out_or_taken_over_without_a_copy_is_put_back():
+    own, seen = Own(), []
+
+    def step(j):
+        seen.append((j, own.values["mean"].tolist(), list(own.values["seen"])))
+        own.values["mean"] += 1.0
+        own.values["seen"].append(j)
+        return float("nan") if j == 2 else 1.0
+
+    with pytest.raises(mg.DivergenceError, match="step 2"):
+        mg.fit(step, 5, state={"own": own})
+    assert (own.values["mean"].tolist(), own.values["seen"]) == ([0.0, 0.0], [0])
+    first, second = (1, [0.0, 0.0], [0]), (2, [1.0, 1.0], [0, 1])
+    assert seen == [first, second, first, second, second], "the last one under detect_anomaly"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_gradients_of_the_bad_step_are_forgotten():
+    """In a step that ends with zero_grad, they would be added to those of the next one."""
+    x, layer = mg.tensor(0.0, requires_grad=True), mg.nn.Linear(1, 1)
+    free = mg.tensor(1.0, requires_grad=True)
+    sgd = optim.SGD([free], 0.1)
+
+    def step(j):
+        loss = np.log(x) + layer(np.ones((1, 1))).sum() + free
+        loss.backward()
+        return loss
+
+    with pytest.raises(mg.DivergenceError):
+        mg.fit(step, 3, state={"x": x, "layer": layer, "sgd": sgd})
+    assert [x.grad, layer.weight.grad, layer.bias.grad, free.grad] == [None] * 4
+
+
+@pytest.mark.usefixtures("quiet")
+def test_infinities_of_earlier_steps_are_not_taken_for_the_reason():
+    """Every step but the last one has a mask of -inf; the NaN comes from the logarithm."""
+    x = current().asarray(numpy.array(3.0))
+
+    def step(j):
+        x[...] -= 1.0
+        return np.exp(np.log(mg.tensor(0.0))) if j < 4 else np.log(mg.tensor(x))
+
+    with pytest.raises(mg.DivergenceError, match=r"steps 1 to 4 again shows the first .* in step 4: log") as caught:
+        mg.fit(step, 5, state={"x": x})
+    assert "produced NaN. The state is again" in str(caught.value)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_infinity_that_may_be_meant_is_told_from_a_nan():
+    x = current().asarray(numpy.zeros(()))
+
+    def step(j):
+        mask = np.log(mg.tensor(x))
+        return np.exp(mask) + np.log(mg.tensor(x - 1.0))
+
+    with pytest.raises(
+        mg.DivergenceError, match=r"is nan\. .* in step 1: log, .* produced an infinite value\. If this"
+    ):
+        mg.fit(step, 3, state={"x": x})
 
 
 def test_a_nan_without_a_state_or_from_plain_numbers_says_so():
@@ -412,12 +515,39 @@ def test_nothing_is_printed_where_there_is_no_terminal(capfd):
 def test_a_terminal_shows_the_metrics(each_backend):
     if each_backend != "numpy":
         return
+    shown = shown_on_a_terminal("import minigrad as mg; mg.fit(lambda j: {'loss': 0.5, 'accuracy': j / 40}, 40)")
+    assert "40/40" in shown
+    assert "loss=0.5" in shown
+    assert "Ctrl-C" not in shown
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the terminal is that of POSIX")
+def test_a_terminal_shows_that_ctrl_c_was_heard(each_backend):
+    if each_backend != "numpy":
+        return
+    script = """
+import signal, sys
+import minigrad as mg
+
+def step(j):
+    if j == 3:
+        signal.raise_signal(signal.SIGINT)
+        print("in the step", file=sys.stderr)
+    return 1.0
+
+mg.fit(step, 40)
+"""
+    shown = shown_on_a_terminal(script)
+    assert shown.count("stopping after this step; press Ctrl-C again to stop at once") == 1
+    assert shown.index("stopping after") < shown.index("in the step")
+
+
+def shown_on_a_terminal(script):
     import pty
     import termios
 
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 100))
-    script = "import minigrad as mg; mg.fit(lambda j: {'loss': 0.5, 'accuracy': j / 40}, 40)"
     subprocess.run([sys.executable, "-c", script], stderr=end, check=True, timeout=60)
     os.close(end)
     shown = ""
@@ -425,8 +555,7 @@ def test_a_terminal_shows_the_metrics(each_backend):
         while piece := os.read(terminal, 1000):
             shown += piece.decode()
     os.close(terminal)
-    assert "40/40" in shown
-    assert "loss=0.5" in shown
+    return shown
 
 
 # What it refuses
@@ -498,6 +627,9 @@ def test_what_a_history_refuses():
     [
         lambda state: {},
         lambda state: state | {"step": 1},
+        lambda state: {"step": float("inf"), "metrics": {}},
+        lambda state: {"step": -4, "metrics": {}},
+        lambda state: {"step": 2.9, "metrics": {}},
         lambda state: state | {"metrics": 3},
         lambda state: state | {"metrics": {"loss": {"steps": numpy.array([1, 2])}}},
         lambda state: state | {"metrics": {"loss": {"steps": numpy.array([1]), "values": numpy.array([1.0, 2.0])}}},
@@ -587,5 +719,6 @@ def test_what_a_plot_refuses():
     with pytest.raises(ValueError, match=r"log=True needs positive values; loss goes down to -1\.0"):
         history.plot(ax=axes(), log=True)
     for smooth in (0, 2.5):
-        with pytest.raises(ValueError, match=rf"smooth is a number of steps .* got {smooth}"):
+        with pytest.raises(ValueError, match=rf"smooth must be a whole number of at least 1; got {smooth}"):
             history.plot(ax=axes(), smooth=smooth)
+    assert len(history.plot(ax=axes(), smooth=numpy.int64(2)).lines) == 2
