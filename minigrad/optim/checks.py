@@ -22,7 +22,10 @@ def number(name: str, value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number; got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float; got {value!r}") from None
 
 
 def positive(name: str, value: Any) -> float:
@@ -95,14 +98,53 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
-def parameters(who: str, params: Any) -> list[Tensor]:
-    """List the parameters of an optimizer: different leaves that require a gradient and may be changed.
+def made(name: str, schedule: Any) -> Any:
+    """Refuse a class in place of a schedule: it can be called as well, but not with the number of a step.
+
+    Examples
+    --------
+    >>> made("lr", abs)
+    <built-in function abs>
+    """
+    if isinstance(schedule, type):
+        raise TypeError(f"{name} is the class {schedule.__name__}; make a schedule of it, such as Constant(0.1)")
+    return schedule
+
+
+class Leaves(list[Tensor]):
+    """Parameters that were checked; they may have been frozen since then.
+
+    Examples
+    --------
+    >>> Leaves([Tensor(1.0)])
+    [tensor(1.)]
+    """
+
+
+def parameters(who: str, params: Any) -> Leaves:
+    """List the parameters of an optimizer: different leaves, at least one of which requires a gradient.
 
     Examples
     --------
     >>> import minigrad as mg
-    >>> parameters("SGD", [mg.tensor(1.0, requires_grad=True)])
-    [tensor(1., requires_grad=True)]
+    >>> parameters("SGD", [mg.tensor(1.0, requires_grad=True), mg.tensor(2.0)])
+    [tensor(1., requires_grad=True), tensor(2.)]
+    """
+    if isinstance(params, Leaves):
+        return Leaves(params)
+    listed = leaves(who, params)
+    if not any(p.requires_grad for p in listed):
+        raise TypeError(f"{who} needs a parameter with requires_grad=True; none of the {len(listed)} has it")
+    return listed
+
+
+def leaves(who: str, params: Any) -> Leaves:
+    """List different leaves that may be changed; frozen ones, which require no gradient, may be among them.
+
+    Examples
+    --------
+    >>> leaves("clip_grad_norm", [Tensor(1.0)])
+    [tensor(1.)]
     """
     if isinstance(params, Tensor):
         raise TypeError(f"{who} takes a list of parameters; got a single Tensor x, so write [x]")
@@ -114,14 +156,15 @@ def parameters(who: str, params: Any) -> list[Tensor]:
     for i, p in enumerate(listed):
         if not isinstance(p, Tensor):
             raise TypeError(f"{who} takes a list of Tensors; parameter {i} is a {type(p).__name__}")
-        if p.primitive is not None or not p.requires_grad:
-            what = "the result of an operation" if p.primitive is not None else "without it"
-            raise TypeError(f"{who} needs leaves with requires_grad=True; parameter {i} is {what}")
+        if p.primitive is not None:
+            raise TypeError(f"{who} needs leaves; parameter {i} is the result of an operation")
+        if p.dtype.kind != "f":
+            raise TypeError(f"{who} needs floating-point parameters; parameter {i} is {p.dtype}")
         if not getattr(p.data.flags, "writeable", True):
             raise ValueError(f"{who} changes its parameters in place; the array of parameter {i} is read-only")
     if len({id(p) for p in listed}) < len(listed):
         raise ValueError(f"{who} was given a parameter twice; it would be changed twice")
-    return listed
+    return Leaves(listed)
 
 
 def gradient(i: int, p: Tensor) -> Any:

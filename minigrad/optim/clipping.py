@@ -19,8 +19,8 @@ from minigrad.tensor import Tensor
 def clip_grad_norm(params: Iterable[Tensor], max_norm: float) -> Array:
     """Shorten all gradients by one factor, so that as one vector they are no longer than max_norm.
 
-    g ← g · min(1, max_norm/‖g‖₂). The norm is computed in float64 and in units of the largest element, so that its
-    squares cannot overflow. Gradients that are short enough stay as they are, bit for bit.
+    g ← g · min(1, max_norm/‖g‖₂). All is computed in float64 and in units of the largest element, so that nothing
+    overflows or vanishes on the way. Gradients that are short enough stay as they are, bit for bit.
 
     Parameters
     ----------
@@ -32,12 +32,13 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float) -> Array:
     Returns
     -------
     array of shape ()
-        The norm before clipping, in float64, on the active backend.
+        The norm before clipping, in float64, on the active backend; infinite if it exceeds the largest float64.
 
     Raises
     ------
     ValueError
-        If the norm is infinite or NaN; then every gradient stays as it was. This check waits for the device.
+        If an element of a gradient is infinite or NaN; then every gradient stays as it was. This check waits for the
+        device.
 
     References
     ----------
@@ -55,11 +56,14 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float) -> Array:
     if not bound > 0:
         raise ValueError(f"max_norm must be positive; got {max_norm!r}")
     listed, gradients = _gradients("clip_grad_norm", params)
-    norm = _norm(gradients)
+    unit, length = _length(gradients)
+    with numpy.errstate(over="ignore"):
+        norm = current().own(unit * length)
     too_long = norm > bound
-    factor = xp.where(too_long, bound / xp.where(too_long, norm, 1.0), 1.0)
+    unit, length = xp.where(too_long, unit, 1.0), xp.where(too_long, length, 1.0)
+    wanted = xp.where(too_long, bound / length, 1.0)
     for p, g in zip(listed, gradients, strict=True):
-        p.grad = Tensor(current().own(g * factor.astype(g.dtype)))
+        p.grad = Tensor(current().own((g / unit * wanted).astype(g.dtype)))
     return norm
 
 
@@ -89,21 +93,22 @@ def clip_grad_value(params: Iterable[Tensor], max_value: float) -> None:
 
 
 def _gradients(who: str, params: Iterable[Tensor]) -> tuple[list[Tensor], list[Array]]:
-    listed = [(i, p) for i, p in enumerate(checks.parameters(who, params)) if p.grad is not None]
+    listed = [(i, p) for i, p in enumerate(checks.leaves(who, params)) if p.grad is not None]
     return [p for _, p in listed], [checks.gradient(i, p) for i, p in listed]
 
 
-def _norm(gradients: list[Array]) -> Array:
+def _length(gradients: list[Array]) -> tuple[Array, Array]:
+    """Give the largest element as a unit, and the norm in that unit; their product may overflow."""
     parts = [g for g in gradients if g.size]
     if not parts:
-        return xp.zeros(())
+        return xp.ones(()), xp.zeros(())
     with numpy.errstate(all="ignore"):
         largest = xp.stack([xp.abs(g).max().astype("float64") for g in parts]).max()
         unit = xp.where(largest > 0.0, largest, 1.0)
-        norm = current().own(unit * xp.sqrt(xp.stack([((g / unit) ** 2).sum() for g in parts]).sum()))
-    if not bool(xp.isfinite(norm)):
+        length = xp.sqrt(xp.stack([((g / unit) ** 2).sum() for g in parts]).sum())
+    if not bool(xp.isfinite(length)):
         raise ValueError(
-            "the norm of the gradients is not finite, so that no factor makes them short; "
+            "the gradients are not finite, so that no factor makes them short; "
             "detect_anomaly() finds the operation that the first NaN or infinity came from"
         )
-    return norm
+    return unit, length

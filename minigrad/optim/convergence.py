@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy
 
+from minigrad.optim import checks
 from minigrad.optim.schedules import rate_at
 
 EXPONENTS = (3, 4, 5, 6)  # the fit sees α_j at j = 10^3 … 10^6, in three parts
@@ -101,6 +102,7 @@ def robbins_monro(schedule: Callable[[int], float]) -> RobbinsMonro:
     """
     if not callable(schedule):
         raise TypeError(f"robbins_monro takes a schedule; got {schedule!r}; write optim.Constant({schedule!r})")
+    checks.made("the schedule", schedule)
     known = getattr(schedule, "tail_exponent", None)
     if known is not None:
         return RobbinsMonro(known <= 1.0, known > 0.5, known, 0.0, exact=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from minigrad.backend import current, xp
 from minigrad.optim import checks, saving
-from minigrad.optim.schedules import rate_at
+from minigrad.optim.schedules import Schedule, rate_at
 from minigrad.tape import Array, changed_in_place
 from minigrad.tensor import Tensor
 
@@ -17,14 +17,16 @@ class Optimizer:
     """The parameters, the step size, and what is remembered from step to step.
 
     A subclass defines `_move`, which changes one parameter in place, and names in `_slot_names` the arrays that it
-    keeps for each parameter. Its settings are the arguments of its constructor, kept as attributes of the same names.
+    keeps for each parameter. Its settings are the arguments of its constructor, kept as attributes of the same names;
+    what it takes as ``**settings`` it passes on to the constructor of its parent.
 
     The parameters are changed in place, and no array is allocated after the first step.
 
     Parameters
     ----------
     params : iterable of Tensor
-        What to change: leaves that require a gradient.
+        What to change: leaves, at least one of which requires a gradient. Frozen ones may be among them; they stay as
+        they are as long as they have no gradient.
     lr : float or callable
         The step size α, or a schedule, which gives α_j when called with the number j = 1, 2, … of the step.
     maximize : bool
@@ -76,7 +78,7 @@ class Optimizer:
         self._work: dict[Any, Array] = {}
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._setting_names())
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._setting_names() if hasattr(self, name))
         return f"{type(self).__name__}({settings})"
 
     @property
@@ -86,7 +88,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, lr: float | Callable[[int], float]) -> None:
-        self._lr = lr if callable(lr) else checks.positive("the step size lr", lr)
+        self._lr = checks.made("lr", lr) if callable(lr) else checks.positive("the step size lr", lr)
 
     @property
     def rate(self) -> float:
@@ -108,7 +110,8 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient, and project it: θ ← Π(θ − α_j d), with the method's direction d.
 
-        All gradients are checked before the first parameter moves.
+        All gradients are checked before the first parameter moves. A projection that raises, or gives what it must not,
+        leaves the step half done: its parameter and those before it have moved, and the step is counted.
 
         Raises
         ------
@@ -166,14 +169,17 @@ class Optimizer:
         """
         return {
             "kind": type(self).__name__,
-            "settings": {name: saving.saved(getattr(self, name)) for name in self._setting_names()},
+            "settings": {name: saving.saved(x) for name, x in self._settings().items()},
             "steps": self.steps,
             "moves": list(self._moves),
-            "slots": {name: [saving.copied(x) for x in self._kept(name)] for name in self._slot_names()},
+            "slots": {name: self._copied_slots(name) for name in self._slot_names()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to a saved state, its settings included; nothing changes unless all of it fits.
+
+        A schedule that is of the saved class already takes the saved settings and stays the same object, so that
+        several optimizers may share it.
 
         Parameters
         ----------
@@ -198,8 +204,9 @@ class Optimizer:
         kind = type(self).__name__
         saving.refuse(kind, saving.faults_of_form(state, kind, self._setting_names()))
         settings, faults = saving.settings_from(state["settings"], self.lr)
+        code: dict[str, Any] = {"project": self.project} if "project" in self._argument_names() else {}
         try:
-            fresh = type(self)(self.params, project=self.project, **settings)
+            fresh = type(self)(self.params, **code, **settings)
         except (TypeError, ValueError) as error:
             faults.append(f"settings: {error}")
             fresh = self
@@ -207,6 +214,9 @@ class Optimizer:
         saving.refuse(kind, faults)
         fresh.steps, fresh._moves = int(state["steps"]), [int(count) for count in state["moves"]]
         fresh._slots = {name: [saving.copied(x) for x in arrays] for name, arrays in state["slots"].items()}
+        if isinstance(self.lr, Schedule) and type(fresh.lr) is type(self.lr):
+            self.lr.load_state_dict(state["settings"]["lr"])
+            fresh.lr = self.lr
         vars(self).update(vars(fresh))
 
     # For subclasses
@@ -260,8 +270,33 @@ class Optimizer:
 
     # Inside
 
+    def _argument_names(self) -> list[str]:
+        """List the arguments of the constructor, and of the parents' as far as they are passed on by ``**settings``."""
+        names: dict[str, None] = {}
+        for kind in type(self).__mro__:
+            if "__init__" in vars(kind):
+                _, *arguments = inspect.signature(vars(kind)["__init__"]).parameters.values()
+                named = [x.name for x in arguments if x.kind not in (x.VAR_POSITIONAL, x.VAR_KEYWORD)]
+                names |= dict.fromkeys(named)
+                if len(named) == len(arguments):
+                    break
+        return list(names)
+
     def _setting_names(self) -> list[str]:
-        return [name for name in inspect.signature(type(self)).parameters if name not in ("params", "project")]
+        return [name for name in self._argument_names() if name not in ("params", "project")]
+
+    def _settings(self) -> dict[str, Any]:
+        for name in self._setting_names():
+            if not hasattr(self, name):
+                raise TypeError(
+                    f"{type(self).__name__} takes the argument {name} and has no attribute of that name, so that it "
+                    f"cannot be saved; write self.{name} = {name} in its constructor"
+                )
+        return {name: getattr(self, name) for name in self._setting_names()}
+
+    def _copied_slots(self, name: str) -> list[Array | None]:
+        """Copy the kept arrays; one that is missing, since the setting that needs it is new, has its first value."""
+        return [saving.copied(self._slot(name, i)) if moves else None for i, moves in enumerate(self._moves)]
 
     def _kept(self, name: str) -> list[Array | None]:
         return self._slots.setdefault(name, [None] * len(self.params))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from minigrad.optim import checks
 class Schedule:
     """A step size for every step: called with j = 1, 2, …, it gives α_j.
 
-    A subclass is a dataclass whose fields are its settings. It defines `_rate`, and `tail_exponent` if that is known.
+    A subclass is a dataclass whose fields are its settings. It defines `_rate`, and `tail_exponent` if that is known;
+    with another `_rate` it does not inherit that of its parent.
 
     Examples
     --------
@@ -32,11 +34,18 @@ class Schedule:
     kinds: ClassVar[dict[str, type[Schedule]]] = {}
 
     def __init_subclass__(cls) -> None:
-        Schedule.kinds[cls.__name__] = cls
+        Schedule.kinds[_name_of(cls)] = cls
+        decisive = next(kind for kind in cls.__mro__ if vars(kind).keys() & {"_rate", "__call__", "tail_exponent"})
+        if "tail_exponent" not in vars(decisive):
+            changed: Any = cls
+            changed.tail_exponent = Schedule.tail_exponent
 
     def __call__(self, j: int) -> float:
         """Give α_j."""
-        return self._rate(checks.whole("the number of a step", j, 1))
+        try:
+            return self._rate(checks.whole("the number of a step", j, 1))
+        except OverflowError as error:
+            raise ValueError(f"{self!r} has no step size for step {j}: {error}") from None
 
     def _rate(self, j: int) -> float:
         raise TypeError(f"{type(self).__name__} has no _rate method; see the example of Schedule")
@@ -49,14 +58,26 @@ class Schedule:
     def state_dict(self) -> dict[str, Any]:
         """Give its name and its settings; it has no other state.
 
+        A class that is not minigrad's is saved with the module that it comes from in its name.
+
+        Raises
+        ------
+        TypeError
+            If the fields of its class are not what its constructor takes.
+
         Examples
         --------
         >>> Constant(0.5).state_dict()
         {'schedule': 'Constant', 'settings': {'rate': 0.5}}
         """
-        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        settings = {name: x.state_dict() if isinstance(x, Schedule) else x for name, x in settings.items()}
-        return {"schedule": type(self).__name__, "settings": settings}
+        kind, names = type(self), _setting_names(type(self))
+        taken = list(inspect.signature(kind).parameters)
+        if sorted(taken) != sorted(names):
+            raise TypeError(
+                f"{kind.__name__} cannot be saved: its constructor takes {', '.join(taken) or 'nothing'}, and its "
+                f"fields are {', '.join(names) or 'none'}; write @dataclass before it, and its settings as fields"
+            )
+        return {"schedule": _name_of(kind), "settings": {name: _saved(getattr(self, name)) for name in names}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the settings of a saved schedule of the same class; nothing changes unless all of them fit.
@@ -77,6 +98,8 @@ class Schedule:
         if type(loaded) is not type(self):
             raise ValueError(f"got the state of {type(loaded).__name__}, for a schedule {type(self).__name__}")
         vars(self).update(vars(loaded))
+        for field in dataclasses.fields(self):  # which are elsewhere if the class has slots
+            setattr(self, field.name, getattr(loaded, field.name))
 
 
 def schedule_from(state: Any) -> Schedule:
@@ -97,14 +120,40 @@ def schedule_from(state: Any) -> Schedule:
     kind = Schedule.kinds.get(state["schedule"]) if isinstance(state["schedule"], str) else None
     if kind is None:
         raise ValueError(f"unknown schedule {state['schedule']!r}; known: {', '.join(Schedule.kinds)}")
-    names = [field.name for field in dataclasses.fields(kind)]
+    names = _setting_names(kind)
     if not isinstance(state["settings"], dict) or set(state["settings"]) != set(names):
         raise ValueError(f"{kind.__name__} has the settings {', '.join(names)}; got {state['settings']!r}")
-    settings = {name: schedule_from(x) if isinstance(x, dict) else x for name, x in state["settings"].items()}
+    settings = {name: _restored(x) for name, x in state["settings"].items()}
     try:
         return kind(**settings)
     except TypeError as error:
         raise ValueError(str(error)) from None
+
+
+def _name_of(kind: type[Schedule]) -> str:
+    """Name a class, so that no user's class takes the place of another one."""
+    return kind.__name__ if kind.__module__ == __name__ else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _setting_names(kind: type[Schedule]) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind) if field.init]
+
+
+def _saved(setting: Any) -> Any:
+    """Write a setting with a state in place of each schedule; every other dict is put into a dict of its own."""
+    if isinstance(setting, Schedule):
+        return setting.state_dict()
+    if isinstance(setting, dict):
+        return {"dict": {key: _saved(x) for key, x in setting.items()}}
+    return type(setting)(map(_saved, setting)) if type(setting) in (list, tuple) else setting
+
+
+def _restored(setting: Any) -> Any:
+    """Undo `_saved`."""
+    if isinstance(setting, dict):
+        plain = setting.get("dict") if len(setting) == 1 else None
+        return {key: _restored(x) for key, x in plain.items()} if isinstance(plain, dict) else schedule_from(setting)
+    return type(setting)(map(_restored, setting)) if type(setting) in (list, tuple) else setting
 
 
 def rate_at(schedule: Callable[[int], float], j: int) -> float:

@@ -317,6 +317,19 @@ def test_the_step_size_can_be_changed_between_steps():
     assert optimizer.lr == 0.25
 
 
+@every_case
+def test_a_frozen_parameter_stays_until_it_is_trained_again(case):
+    layer, frozen = leaf([1.0]), mg.tensor([2.0])
+    optimizer = optimizer_of(case, [layer, frozen])
+    (layer * frozen).sum().backward()
+    optimizer.step()
+    assert (layer.tolist() != [1.0], frozen.tolist()) == (True, [2.0])
+    frozen.requires_grad = True
+    (layer * frozen).sum().backward()
+    optimizer.step()
+    assert frozen.tolist() != [2.0]
+
+
 # What they refuse
 
 
@@ -324,6 +337,7 @@ def test_the_step_size_can_be_changed_between_steps():
     ("kind", "settings", "message"),
     [
         ("SGD", {"lr": 0.0}, "the step size lr must be positive and finite; got 0.0"),
+        ("SGD", {"lr": 10**400}, "the step size lr is too large for a float; got 1000"),
         ("SGD", {"lr": float("nan")}, "the step size lr must be positive and finite; got nan"),
         ("SGD", {"lr": 0.1, "momentum": 1.0}, "momentum must be at least 0 and less than 1; got 1.0"),
         ("SGD", {"lr": 0.1, "dampening": -0.5}, "dampening must be at least 0 and less than 1; got -0.5"),
@@ -350,6 +364,7 @@ def test_settings_out_of_range_are_refused(kind, settings, message):
     [
         ("SGD", {"lr": "fast"}, "lr must be a number; got 'fast'"),
         ("SGD", {"lr": True}, "lr must be a number; got True"),
+        ("SGD", {"lr": optim.Constant}, r"lr is the class Constant; make a schedule of it, such as Constant\(0.1\)"),
         ("SGD", {"lr": 0.1, "maximize": 1}, "maximize must be True or False; got 1"),
         ("SGD", {"lr": 0.1, "nesterov": "yes"}, "nesterov must be True or False; got 'yes'"),
         ("SGD", {"lr": 0.1, "project": 0.5}, "project must be a function of an array; got 0.5"),
@@ -370,8 +385,9 @@ def test_parameters_that_cannot_be_moved_are_refused():
         (theta, r"a single Tensor x, so write \[x\]"),
         (mg.nn.Module(), "got a Module; pass model.parameters"),
         ([theta, 1.0], "takes a list of Tensors; parameter 1 is a float"),
-        ([mg.tensor(1.0)], "leaves with requires_grad=True; parameter 0 is without it"),
-        ([theta * 2.0], "parameter 0 is the result of an operation"),
+        ([mg.tensor(1.0), mg.tensor(2.0)], "a parameter with requires_grad=True; none of the 2 has it"),
+        ([theta, mg.tensor([1, 2])], "needs floating-point parameters; parameter 1 is int64"),
+        ([theta, theta.detach() * 2.0 + theta], "parameter 1 is the result of an operation"),
     ):
         with pytest.raises(TypeError, match=message):
             optim.SGD(params, 0.1)

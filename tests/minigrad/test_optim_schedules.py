@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy
@@ -37,6 +37,60 @@ class Power(optim.Schedule):
         return self.p
 
 
+@dataclass
+class Sequence(optim.Schedule):
+    """A schedule of a user with settings that are not numbers: one schedule for each step, and notes."""
+
+    parts: list
+    notes: dict
+
+    def _rate(self, j):
+        return self.parts[j % len(self.parts)](j)
+
+
+@dataclass(slots=True)
+class Slotted(optim.Schedule):
+    rate: float
+    half: float = field(init=False)
+
+    def __post_init__(self):
+        self.half = self.rate / 2.0
+
+    def _rate(self, j):
+        return self.half
+
+
+class Undecorated(optim.Schedule):
+    def __init__(self, rate=1.0):
+        self.rate = rate
+
+    def _rate(self, j):
+        return self.rate
+
+
+class SlowHarmonic(optim.Harmonic):
+    def _rate(self, j):
+        return self.rate / j**0.25
+
+
+class Tempered:
+    def _rate(self, j):
+        return 1.0 / j**0.25
+
+
+class TemperedHarmonic(Tempered, optim.Harmonic):
+    """Its step sizes come from a class that is no schedule."""
+
+
+class SquareRoot(optim.Harmonic):
+    def __call__(self, j):
+        return super().__call__(j) ** 0.5
+
+
+class Renamed(optim.Harmonic):
+    """The step sizes of its parent under another name."""
+
+
 @st.composite
 def schedules(draw):
     rate, n = draw(rates), draw(counts)
@@ -46,6 +100,7 @@ def schedules(draw):
         optim.Cosine(rate, n, floor=rate * draw(ms.numbers(0.0, 1.0))),
         optim.Step(rate, n, draw(ms.numbers(0.125, 0.875))),
         Power(rate, draw(ms.numbers(0.0, 2.0))),
+        Renamed(rate, 3.0),
     ]
     chosen = draw(st.sampled_from(simple))
     return optim.Warmup(draw(counts), chosen) if draw(st.booleans()) else chosen
@@ -130,6 +185,52 @@ def test_a_saved_schedule_comes_back_the_same(schedule, other, j):
         assert other == schedule
 
 
+@given(parts=st.lists(schedules(), min_size=1, max_size=3), rate=rates)
+def test_settings_may_hold_dicts_and_schedules_and_dicts_that_look_like_saved_schedules(parts, rate):
+    looks = [
+        {},
+        {"dict": {"dict": 1.0}},
+        {"schedule": "Constant", "settings": {"rate": 1.0}},
+        {"a": (1.0, {"b": None})},
+    ]
+    for notes in (*looks, {"then": parts[0], "others": looks}):
+        schedule = Sequence(parts, notes)
+        state = schedule.state_dict()
+        assert schedule_from(state) == schedule
+        assert schedule_from(optim.Warmup(3, schedule).state_dict()) == optim.Warmup(3, schedule)
+        assert "Constant(" not in str(state)
+    with pytest.raises(ValueError, match=r"a dict with 'schedule' and 'settings'; got {'a': 1}"):
+        schedule_from({"schedule": "Constant", "settings": {"rate": {"a": 1}}})
+
+
+def test_a_schedule_with_slots_and_with_derived_attributes_is_loaded_whole():
+    schedule = Slotted(1.0)
+    schedule.load_state_dict(Slotted(0.5).state_dict())
+    assert (schedule, schedule(1)) == (Slotted(0.5), 0.25)
+
+
+def test_schedules_of_the_same_name_are_told_apart():
+    def harmonic():
+        @dataclass
+        class Harmonic(optim.Schedule):
+            rate: float
+            offset: float = 0.0
+
+        return Harmonic
+
+    own = harmonic()(0.5)
+    assert type(schedule_from(optim.Harmonic(0.5).state_dict())) is optim.Harmonic
+    assert type(schedule_from(own.state_dict())) is type(own)
+    with pytest.raises(ValueError, match="got the state of Harmonic, for a schedule Harmonic"):
+        own.load_state_dict(optim.Harmonic(0.5).state_dict())
+
+
+def test_a_class_that_is_no_dataclass_is_not_saved_without_its_settings():
+    for optimizer in (Undecorated(0.5), optim.Warmup(3, Undecorated(0.5))):
+        with pytest.raises(TypeError, match="takes rate, and its fields are none; write @dataclass before it"):
+            optimizer.state_dict()
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
@@ -162,6 +263,8 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(state, message
         (lambda: optim.Step(1.0, 0, 0.5), ValueError, "every must be at least 1; got 0"),
         (lambda: optim.Warmup(0, optim.Constant(1.0)), ValueError, "steps must be at least 1; got 0"),
         (lambda: optim.Warmup(5, 0.1), TypeError, r"then must be a Schedule, such as Constant\(0.1\); got 0.1"),
+        (lambda: optim.Harmonic(1.0)(10**400), ValueError, "Harmonic.* has no step size for step 1000*: int too large"),
+        (lambda: optim.Constant(10**400), ValueError, "rate is too large for a float; got 1000"),
         (lambda: optim.Constant(1.0)(1.5), TypeError, "the number of a step must be a whole number; got 1.5"),
         (lambda: optim.Schedule()(1), TypeError, "Schedule has no _rate method"),
     ],
@@ -279,7 +382,18 @@ def test_an_unknown_tail_is_estimated_and_zeros_have_no_exponent():
     assert not RobbinsMonro(None, True, 1.0, 0.001, exact=False)
 
 
+def test_an_exponent_belongs_to_the_step_sizes_that_it_was_written_for():
+    for schedule, p in ((SlowHarmonic(1.0), 0.25), (TemperedHarmonic(1.0), 0.25), (SquareRoot(1.0), 0.5)):
+        for one in (schedule, optim.Warmup(3, schedule)):
+            found = optim.robbins_monro(one)
+            assert (found.exact, bool(found)) == (False, False)
+            assert abs(found.exponent - p) < 0.01
+    assert optim.robbins_monro(Renamed(1.0)).exact
+
+
 def test_what_the_check_refuses():
+    with pytest.raises(TypeError, match=r"the schedule is the class Harmonic; make a schedule of it, such as Constant"):
+        optim.robbins_monro(optim.Harmonic)
     with pytest.raises(TypeError, match=r"takes a schedule; got 0.1; write optim.Constant\(0.1\)"):
         optim.robbins_monro(0.1)
     with pytest.raises(ValueError, match="gives for step 1000 must be at least 0 and finite; got -1"):
