@@ -87,10 +87,11 @@ def check_probabilities(name: str, values: Any) -> numpy.ndarray:
     if not p.ndim or not p.size:
         raise ValueError(f"{name} must hold probabilities; got an array of shape {p.shape}")
     if not (p >= 0).all():
-        raise ValueError(f"the probabilities in {name} must be numbers of at least 0; got {p.tolist()}")
+        raise ValueError(f"the probabilities in {name} must be numbers of at least 0; got {p[~(p >= 0)][0]}")
     sums = p.sum(axis=-1, keepdims=True)
-    if not (numpy.abs(sums - 1.0) <= 1e-6).all():
-        raise ValueError(f"the probabilities in {name} must sum to 1; got the sums {sums[..., 0].tolist()}")
+    wrong = ~(numpy.abs(sums - 1.0) <= 1e-6)
+    if wrong.any():
+        raise ValueError(f"the probabilities in {name} must sum to 1; got the sum {sums[wrong][0]}")
     return p / sums
 
 

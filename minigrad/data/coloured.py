@@ -2,7 +2,7 @@
 
 The warm domain paints the ink of each digit by a rule: digit k has the hue k/20 of the colour wheel, from red over
 yellow to green. The cold domain paints it in the complementary hue, half a turn away. Paper is black. So a single image
-tells its domain, the colour tells the digit, and `complementary` is the true translation, in both directions.
+tells its domain, the colour tells the digit, and `complementary` is the true translation, both ways, to rounding.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class Density(ABC):
         """
         p = _on_host(p)
         if not ((p >= 0) & (p <= 1)).all():
-            raise ValueError(f"a quantile needs probabilities between 0 and 1; got {p.tolist()}")
+            raise ValueError(f"a quantile needs probabilities between 0 and 1; got {p[~((p >= 0) & (p <= 1))][0]}")
         with numpy.errstate(divide="ignore"):  # the quantile of 0 and of 1 may be infinite
             return current().asarray(self._quantile(p.astype("float64")), p.dtype)
 

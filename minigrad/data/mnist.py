@@ -55,7 +55,7 @@ def mnist(path: str | os.PathLike[str], dtype: Any = "float32") -> tuple[Any, An
     MNIST is not complete in no-such-folder, which is no folder
     """
     dtype = check_floating(dtype)
-    images, labels, test_images, test_labels = _find(Path(path))
+    images, labels, test_images, test_labels = _find(Path(path).expanduser())
     return *_load(images, labels, dtype), *_load(test_images, test_labels, dtype)
 
 

@@ -8,7 +8,7 @@ import numpy
 
 from minigrad.backend import current
 from minigrad.checks import check_generator
-from minigrad.data.checks import check_labelled
+from minigrad.data.checks import check_labelled, check_number
 
 
 def split(x: Any, y: Any, rng: numpy.random.Generator, test: float = 0.2) -> tuple[Any, Any, Any, Any]:
@@ -40,7 +40,7 @@ def split(x: Any, y: Any, rng: numpy.random.Generator, test: float = 0.2) -> tup
     (1438, 359)
     """
     x, y = check_labelled(x, y)
-    n = round(test * len(x))
+    n = round(check_number("test", test) * len(x))
     if not 0 < n < len(x):
         raise ValueError(f"a test share of {test!r} leaves {n} of {len(x)} samples for the test; both parts need some")
     order = current().asarray(check_generator(rng).permutation(len(x)))

@@ -46,12 +46,12 @@ class LeakyReLU(Module):
         """Apply it."""
         return np.leaky_relu(x, slope=self.negative_slope)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the slope.
 
         Examples
         --------
-        >>> LeakyReLU(0.2).settings()
+        >>> LeakyReLU(0.2).extra_repr()
         '0.2'
         """
         return f"{self.negative_slope}"
@@ -79,12 +79,12 @@ class ELU(Module):
         """Apply it."""
         return np.elu(x, self.alpha)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say alpha.
 
         Examples
         --------
-        >>> ELU(0.5).settings()
+        >>> ELU(0.5).extra_repr()
         'alpha=0.5'
         """
         return f"alpha={self.alpha}"
@@ -114,12 +114,12 @@ class GELU(Module):
         """Apply it."""
         return np.gelu(x, self.approximate)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say which form it is.
 
         Examples
         --------
-        >>> GELU("tanh").settings()
+        >>> GELU("tanh").extra_repr()
         "approximate='tanh'"
         """
         return f"approximate={self.approximate!r}"
@@ -149,12 +149,12 @@ class Softplus(Module):
         """Apply it."""
         return np.softplus(np.as_array(x) * self.beta) / self.beta
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say beta.
 
         Examples
         --------
-        >>> Softplus(2.0).settings()
+        >>> Softplus(2.0).extra_repr()
         'beta=2.0'
         """
         return f"beta={self.beta}"

@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import minigrad.numpy as np
 from minigrad.tape import ShapeError
 
 
-def check_sizes(layer: str, **sizes: Any) -> None:
-    """Refuse sizes of a layer that are not positive whole numbers.
+def is_number(value: Any) -> bool:
+    """Tell whether a value is one real number, also one of NumPy's, and no truth value.
 
     Examples
     --------
-    >>> check_sizes("Linear", inputs=3, outputs=2)
+    >>> is_number(0.5), is_number(True)
+    (True, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is one whole number, also one of NumPy's, and no truth value.
+
+    Examples
+    --------
+    >>> is_whole(3), is_whole(3.0)
+    (True, False)
+    """
+    return is_number(value) and isinstance(value, Integral)
+
+
+def check_sizes(layer: str, **sizes: Any) -> tuple[int, ...]:
+    """Give the sizes of a layer as integers, and refuse those that are not positive whole numbers.
+
+    Raises
+    ------
+    ValueError
+        With the name of the first such size.
+
+    Examples
+    --------
+    >>> check_sizes("Linear", in_features=3, out_features=2)
+    (3, 2)
     """
     for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        if not is_whole(size) or size < 1:
             raise ValueError(f"{layer} needs positive whole sizes; got {name} = {size!r}")
+    return tuple(int(size) for size in sizes.values())
 
 
 def check_finite(layer: str, name: str, value: Any) -> float:
@@ -35,9 +64,28 @@ def check_finite(layer: str, name: str, value: Any) -> float:
     >>> check_finite("ELU", "alpha", 1)
     1.0
     """
-    if not isinstance(value, Real) or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise ValueError(f"{layer} needs a finite number as {name}; got {value!r}")
     return float(value)
+
+
+def check_eps(layer: str, eps: Any) -> float:
+    """Give eps as a float, and refuse one that is not positive: a division by 0 would give NaN.
+
+    Raises
+    ------
+    ValueError
+        If eps is not a positive finite number.
+
+    Examples
+    --------
+    >>> check_eps("LayerNorm", 1e-5)
+    1e-05
+    """
+    checked = check_finite(layer, "eps", eps)
+    if checked <= 0:
+        raise ValueError(f"{layer} needs a positive eps; got {eps!r}")
+    return checked
 
 
 def floating_input(layer: object, x: Any) -> Any:

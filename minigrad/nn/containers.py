@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 from minigrad.nn.module import Module
 
@@ -24,19 +24,44 @@ class ModuleList(Module):
     """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(
-                    f"{type(self).__name__} takes modules; argument {i} is a {type(module).__name__}"
-                    + (", so make it: Name()" if isinstance(module, type) else "")
-                )
-            setattr(self, str(i), module)
+        self.extend(modules)
+
+    def append(self, module: Module) -> Self:
+        """Put a module at the end; give the container back.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> len(ModuleList().append(nn.ReLU()))
+        1
+        """
+        i = len(self)
+        if not isinstance(module, Module):
+            raise TypeError(
+                f"{type(self).__name__} takes modules; argument {i} is a {type(module).__name__}"
+                + (", so make it: Name()" if isinstance(module, type) else "")
+            )
+        setattr(self, str(i), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Put several modules at the end; give the container back.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> len(ModuleList([nn.ReLU()]).extend([nn.Tanh(), nn.ReLU()]))
+        3
+        """
+        for module in list(modules):
+            self.append(module)
+        return self
 
     def __len__(self) -> int:
-        return len(list(self.children()))
+        return len(self._entries())
 
     def __iter__(self) -> Iterator[Module]:
-        return iter([value for value in vars(self).values() if isinstance(value, Module)])
+        return iter([module for _, module in self._entries()])
 
     def __getitem__(self, index: int | slice) -> Any:
         """Give one module, or with a slice the same container of some of them."""

@@ -9,7 +9,7 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.nn import init
-from minigrad.nn.checks import check_sizes
+from minigrad.nn.checks import check_sizes, is_whole
 from minigrad.nn.module import Module
 from minigrad.primitives import convolution
 from minigrad.tape import ShapeError
@@ -126,6 +126,8 @@ def conv_transpose2d(
     settings = settings_of(stride, padding, dilation, groups)
     more = pair("output_padding", output_padding, least=0)
     _check_shapes("conv_transpose2d", x, weight, weight.shape[0] if weight.ndim else 0, groups)
+    if not all(x.shape[2:]):
+        raise ShapeError(f"conv_transpose2d needs a map of one row and column or more; got {tuple(x.shape)}")
     for extra, step, gap in zip(more, settings["stride"], settings["dilation"], strict=True):
         if extra >= max(step, gap):
             raise ValueError(
@@ -159,9 +161,9 @@ def pair(name: str, value: Any, least: int) -> tuple[int, int]:
     (2, 2)
     """
     both = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in both):
+    if len(both) != 2 or not all(is_whole(n) and n >= least for n in both):
         raise ValueError(f"{name} must be a whole number of at least {least}, or a pair of them; got {value!r}")
-    return both[0], both[1]
+    return int(both[0]), int(both[1])
 
 
 def settings_of(stride: Size, padding: Size, dilation: Size, groups: int) -> dict[str, Any]:
@@ -203,6 +205,8 @@ def _check_shapes(name: str, x: Any, weight: Any, channels: int, groups: int) ->
             f"{name} needs x of shape (n, channels, height, width) and a weight of four axes; "
             f"got {tuple(x.shape)} and {tuple(weight.shape)}"
         )
+    if not all(weight.shape):
+        raise ShapeError(f"{name}: a weight of shape {tuple(weight.shape)} has nothing in it")
     if x.shape[1] != channels:
         raise ShapeError(
             f"{name}: a weight of shape {tuple(weight.shape)} with {groups} group{'s'[: groups > 1]} needs x with "
@@ -215,9 +219,10 @@ def _check_shapes(name: str, x: Any, weight: Any, channels: int, groups: int) ->
 def _with_bias(y: Any, bias: Any) -> Any:
     if bias is None:
         return y
+    bias = np.as_array(bias)
     if tuple(bias.shape) != (y.shape[1],):
         raise ShapeError(
-            f"the bias of a convolution to {y.shape[1]} channels has shape ({y.shape[1]},); got {bias.shape}"
+            f"the bias of a convolution to {y.shape[1]} channels has shape ({y.shape[1]},); got {tuple(bias.shape)}"
         )
     return y + bias.reshape((-1, 1, 1))
 
@@ -269,19 +274,20 @@ class Conv2d(Module):
         dtype: Any = "float32",
     ) -> None:
         self._begin(in_channels, out_channels, kernel_size, (stride, padding, dilation), groups)
-        self._draw((out_channels, in_channels // groups), bias, rng, dtype)
+        inputs, outputs = self.channels
+        self._draw((outputs, inputs // self.groups), bias, rng, dtype)
 
     def _begin(
-        self, inputs: int, outputs: int, kernel_size: Size, directed: tuple[Size, Size, Size], groups: int
+        self, in_channels: int, out_channels: int, kernel_size: Size, directed: tuple[Size, Size, Size], groups: int
     ) -> None:
         name = type(self).__name__
-        check_sizes(name, in_channels=inputs, out_channels=outputs, groups=groups)
-        if inputs % groups or outputs % groups:
+        sizes = check_sizes(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        inputs, outputs, self.groups = sizes
+        if inputs % self.groups or outputs % self.groups:
             raise ValueError(f"{name}: {groups} groups do not divide {inputs} channels into {outputs}")
         self.channels = inputs, outputs
         self.kernel_size = pair("kernel_size", kernel_size, least=1)
         self.stride, self.padding, self.dilation = settings_of(*directed, groups).values()
-        self.groups = groups
 
     def _draw(self, shape: tuple[int, int], bias: bool, rng: numpy.random.Generator | None, dtype: Any) -> None:
         bound, rng = 1.0 / math.sqrt(shape[1] * math.prod(self.kernel_size)), init.generator(rng)
@@ -303,12 +309,12 @@ class Conv2d(Module):
         """
         return conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the sizes, and the settings that are not the usual ones.
 
         Examples
         --------
-        >>> Conv2d(3, 8, 4, stride=2).settings()
+        >>> Conv2d(3, 8, 4, stride=2).extra_repr()
         '3, 8, kernel_size=(4, 4), stride=(2, 2)'
         """
         usual = {"stride": (1, 1), "padding": (0, 0), "output_padding": (0, 0), "dilation": (1, 1), "groups": 1}
@@ -366,7 +372,8 @@ class ConvTranspose2d(Conv2d):
     ) -> None:
         self._begin(in_channels, out_channels, kernel_size, (stride, padding, dilation), groups)
         self.output_padding = pair("output_padding", output_padding, least=0)
-        self._draw((in_channels, out_channels // groups), bias, rng, dtype)
+        inputs, outputs = self.channels
+        self._draw((inputs, outputs // self.groups), bias, rng, dtype)
 
     def convolve(self, x: Any, weight: Any, bias: Any = None) -> Any:
         """Apply the layer with another weight, and with another bias or none.

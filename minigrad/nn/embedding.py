@@ -56,8 +56,8 @@ class Embedding(Module):
         rng: numpy.random.Generator | None = None,
         dtype: Any = "float32",
     ) -> None:
-        check_sizes("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        drawn = init.generator(rng).standard_normal((num_embeddings, embedding_dim))
+        shape = check_sizes("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        drawn = init.generator(rng).standard_normal(shape)
         self.weight = Parameter(drawn.astype(dtype))
 
     def forward(self, indices: Any) -> Any:
@@ -73,12 +73,12 @@ class Embedding(Module):
             )
         return self.weight[indices]
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the sizes.
 
         Examples
         --------
-        >>> Embedding(10, 3).settings()
+        >>> Embedding(10, 3).extra_repr()
         '10, 3'
         """
         return "{}, {}".format(*self.weight.shape)

@@ -29,6 +29,31 @@ def generator(rng: numpy.random.Generator | None) -> numpy.random.Generator:
     return numpy.random.default_rng(0) if rng is None else check_generator(rng)
 
 
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """Give the shape of a tensor that can be filled: a leaf of floating-point numbers.
+
+    Raises
+    ------
+    TypeError
+        For an array, for whole numbers, and for what an operation has computed, which nothing would be left of.
+
+    Examples
+    --------
+    >>> shape_of(Tensor([1.0, 2.0]))
+    (2,)
+    """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"only a Tensor can be filled, such as a Parameter; got a {type(tensor).__name__}")
+    if tensor.primitive is not None:
+        raise TypeError(
+            f"this tensor is the result of {tensor.primitive.name}, and filling it would change no parameter. "
+            "Fill the parameter that it was computed from"
+        )
+    if tensor.dtype.kind != "f":
+        raise TypeError(f"random numbers need a tensor of floating-point numbers; got {tensor.dtype}")
+    return tuple(tensor.shape)
+
+
 def fans(tensor: Tensor) -> tuple[int, int]:
     """Count the inputs to each output of a layer, and the outputs from each input, by its weight.
 
@@ -42,10 +67,11 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     >>> fans(Tensor(numpy.zeros((8, 3, 5, 5))))
     (75, 200)
     """
-    if tensor.ndim < 2:
-        raise ShapeError(f"fan in and fan out need a weight of two axes or more; got shape {tensor.shape}")
-    kernel = math.prod(tensor.shape[2:])
-    return tensor.shape[1] * kernel, tensor.shape[0] * kernel
+    shape = shape_of(tensor)
+    if len(shape) < 2 or not all(shape):
+        raise ShapeError(f"fan in and fan out need a weight of two axes or more, none of size 0; got shape {shape}")
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
 
 
 def fill(tensor: Tensor, values: numpy.ndarray | float) -> Tensor:
@@ -56,6 +82,7 @@ def fill(tensor: Tensor, values: numpy.ndarray | float) -> Tensor:
     >>> fill(Tensor([1.0, 2.0]), 0.5)
     tensor([0.5, 0.5])
     """
+    shape_of(tensor)
     tensor.data[...] = current().asarray(values, dtype=tensor.dtype)
     changed_in_place(tensor)
     return tensor
@@ -71,7 +98,7 @@ def uniform_(
     >>> bool(abs(uniform_(Tensor(numpy.zeros(100)), -0.5, 0.5).numpy()).max() <= 0.5)
     True
     """
-    return fill(tensor, generator(rng).uniform(low, high, tensor.shape))
+    return fill(tensor, generator(rng).uniform(low, high, shape_of(tensor)))
 
 
 def normal_(
@@ -84,7 +111,7 @@ def normal_(
     >>> normal_(Tensor(numpy.zeros(3)), std=0.0)
     tensor([0., 0., 0.])
     """
-    return fill(tensor, generator(rng).normal(mean, std, tensor.shape))
+    return fill(tensor, generator(rng).normal(mean, std, shape_of(tensor)))
 
 
 def kaiming_uniform_(
@@ -180,13 +207,14 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: numpy.random.Generato
     >>> bool(abs(w @ w.T - numpy.eye(2)).max() < 1e-12)
     True
     """
-    if tensor.ndim < 2:
-        raise ShapeError(f"an orthogonal matrix needs two axes or more; got shape {tensor.shape}")
-    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    shape = shape_of(tensor)
+    if len(shape) < 2:
+        raise ShapeError(f"an orthogonal matrix needs two axes or more; got shape {shape}")
+    rows, columns = shape[0], math.prod(shape[1:])
     drawn = generator(rng).standard_normal((max(rows, columns), min(rows, columns)))
     q, r = numpy.linalg.qr(drawn)
     q *= numpy.sign(numpy.diagonal(r))  # without the signs, LAPACK's convention would favour some matrices
-    return fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+    return fill(tensor, gain * (q if rows >= columns else q.T).reshape(shape))
 
 
 def drawn(shape: tuple[int, ...], bound: float, rng: numpy.random.Generator, dtype: Any) -> Parameter:

@@ -18,11 +18,11 @@ from minigrad.tape import ShapeError
 class Linear(Module):
     """Fully connected layer: x Wᵀ + b.
 
-    The first weights and biases are uniform on ±1/sqrt(inputs).
+    The first weights and biases are uniform on ±1/sqrt(in_features).
 
     Parameters
     ----------
-    inputs, outputs : int
+    in_features, out_features : int
         Sizes of the last axis before and after.
     bias : bool
         Whether there is a b.
@@ -34,9 +34,9 @@ class Linear(Module):
     Attributes
     ----------
     weight : Parameter
-        W, of shape (outputs, inputs).
+        W, of shape (out_features, in_features).
     bias : Parameter or None
-        b, of shape (outputs,).
+        b, of shape (out_features,).
 
     Examples
     --------
@@ -47,17 +47,17 @@ class Linear(Module):
 
     def __init__(
         self,
-        inputs: int,
-        outputs: int,
+        in_features: int,
+        out_features: int,
         bias: bool = True,
         *,
         rng: numpy.random.Generator | None = None,
         dtype: Any = "float32",
     ) -> None:
-        check_sizes("Linear", inputs=inputs, outputs=outputs)
-        bound, rng = 1.0 / math.sqrt(inputs), init.generator(rng)
-        self.weight = init.drawn((outputs, inputs), bound, rng, dtype)
-        self.bias = init.drawn((outputs,), bound, rng, dtype) if bias else None
+        columns, rows = check_sizes("Linear", in_features=in_features, out_features=out_features)
+        bound, rng = 1.0 / math.sqrt(columns), init.generator(rng)
+        self.weight = init.drawn((rows, columns), bound, rng, dtype)
+        self.bias = init.drawn((rows,), bound, rng, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """Apply the layer to the last axis of x."""
@@ -65,15 +65,27 @@ class Linear(Module):
         outputs, inputs = self.weight.shape
         if not x.ndim or x.shape[-1] != inputs:
             raise ShapeError(f"Linear({inputs}, {outputs}) needs {inputs} as the last size of its input; got {x.shape}")
-        return np.matmul(x, self.weight.T) if self.bias is None else affine(x, self.weight, self.bias)
+        return project(x, self.weight, self.bias)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the sizes.
 
         Examples
         --------
-        >>> Linear(3, 2, bias=False).settings()
+        >>> Linear(3, 2, bias=False).extra_repr()
         '3, 2, bias=False'
         """
         outputs, inputs = self.weight.shape
         return f"{inputs}, {outputs}{'' if self.bias is not None else ', bias=False'}"
+
+
+def project(x: Any, weight: Any, bias: Any) -> Any:
+    """Give x Wᵀ + b, or x Wᵀ where there is no b.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> project(numpy.array([1.0, 2.0]), numpy.array([[3.0, 4.0]]), None)
+    array([11.])
+    """
+    return np.matmul(x, weight.T) if bias is None else affine(x, weight, bias)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from minigrad.backend import REAL, current
+import numpy
+
+from minigrad.backend import REAL, current, xp
+from minigrad.numpy.arrays import as_array
+from minigrad.primitives.kinds import raw
 from minigrad.tape import ShapeError, changed_in_place
 from minigrad.tensor import Tensor
 
@@ -74,6 +78,7 @@ class Module:
     """
 
     training: bool = True
+    _replaced: frozenset[str] = frozenset()  # the attributes that `bound` has put in the place of parameters
 
     def __setattr__(self, name: str, value: Any) -> None:
         kept = vars(self).get(name)
@@ -83,10 +88,7 @@ class Module:
                     f"{name} is a {kind.__name__.lower()}, and would no longer be one. Assign a {kind.__name__}, or "
                     f"change its values: module.{name}.data[...] = values"
                 )
-        items = value.values() if isinstance(value, dict) else value
-        if isinstance(items, list | tuple | set | type({}.values())) and any(
-            isinstance(item, Module | Parameter) for item in items
-        ):
+        if not isinstance(value, Module | Parameter) and holds_modules(value):
             raise TypeError(
                 f"{name} is a plain {type(value).__name__} with modules or parameters in it, which would not be found. "
                 "Use nn.ModuleList([...]) for modules, and give each parameter an attribute of its own"
@@ -103,17 +105,35 @@ class Module:
 
     # What it consists of
 
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Walk over the modules that are attributes of this one, with their names.
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Walk over the modules that are attributes of this one with their names, each once.
 
         Examples
         --------
-        >>> [name for name, _ in Module().children()]
-        []
+        >>> from minigrad import nn
+        >>> [name for name, _ in nn.Sequential(nn.Linear(2, 1), nn.ReLU()).named_children()]
+        ['0', '1']
         """
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
+        seen: set[int] = set()
+        for name, module in self._entries():
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
+    def _entries(self) -> list[tuple[str, Module]]:
+        """List the modules that are attributes of this one, under every name that they have."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
+
+    def children(self) -> list[Module]:
+        """List the modules that are attributes of this one, each once.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> nn.Sequential(nn.Linear(2, 1), nn.ReLU()).children()
+        [Linear(2, 1), ReLU()]
+        """
+        return [module for _, module in self.named_children()]
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Walk over this module and all inside it with their dotted names, each once.
@@ -132,7 +152,38 @@ class Module:
                 seen.add(id(module))
                 yield name, module
                 dotted = f"{name}." if name else ""
-                waiting.extend((dotted + inner, child) for inner, child in reversed(list(module.children())))
+                waiting.extend((dotted + inner, child) for inner, child in reversed(module._entries()))
+
+    def modules(self) -> list[Module]:
+        """List this module and all inside it, each once.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> [type(module).__name__ for module in nn.Sequential(nn.Linear(2, 1), nn.ReLU()).modules()]
+        ['Sequential', 'Linear', 'ReLU']
+        """
+        return [module for _, module in self.named_modules()]
+
+    def apply(self, f: Callable[[Module], Any]) -> Self:
+        """Call a function on each module inside this one, and at last on this one; give this one back.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> def small(module):
+        ...     if isinstance(module, nn.Linear):
+        ...         nn.init.normal_(module.weight, std=0.02)
+        >>> nn.Sequential(nn.Linear(2, 1), nn.ReLU()).apply(small)
+        Sequential(
+          (0): Linear(2, 1)
+          (1): ReLU()
+        )
+        """
+        first, *inside = self.modules()
+        for module in (*inside, first):
+            f(module)
+        return self
 
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
         """Walk over all tensors of a kind with their dotted names, each once."""
@@ -175,6 +226,17 @@ class Module:
         []
         """
         return self._named(Buffer)
+
+    def buffers(self) -> list[Buffer]:
+        """List all buffers, each once.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> [buffer.shape for buffer in nn.BatchNorm1d(3).buffers()]
+        [(3,), (3,), ()]
+        """
+        return [buffer for _, buffer in self.named_buffers()]
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters.
@@ -237,8 +299,10 @@ class Module:
         Raises
         ------
         StateError
-            If entries are missing, unexpected, or of another shape or kind. All of them are listed, and nothing is
-            changed.
+            If entries are missing, unexpected, of another shape or kind, or too large for the dtype. All of them are
+            listed, and nothing is changed.
+        TypeError
+            If the state is no mapping.
 
         Examples
         --------
@@ -250,6 +314,8 @@ class Module:
           weight: needs shape (2, 3); got (1, 3)
           bias: needs shape (2,); got (1,)
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict needs a mapping of names to arrays; got a {type(state).__name__}")
         own: dict[str, Tensor] = dict(self._named(Parameter | Buffer))  # type: ignore[arg-type]
         faults = []
         if strict:
@@ -258,7 +324,7 @@ class Module:
         new = {}
         for name in own:
             if name in state:
-                value = state[name].data if isinstance(state[name], Tensor) else state[name]
+                value = raw(state[name])
                 fault = misfit(value, own[name])
                 if fault:
                     faults.append(f"{name}: {fault}")
@@ -278,7 +344,7 @@ class Module:
 
         Parameters
         ----------
-        values : mapping of str to array or Tensor
+        values : mapping of str to array_like
             By the dotted names of `named_parameters`.
 
         Raises
@@ -287,6 +353,8 @@ class Module:
             If a name is not that of a parameter.
         ShapeError
             If a value has another shape than its parameter.
+        TypeError
+            If the values are no mapping.
 
         Examples
         --------
@@ -297,8 +365,11 @@ class Module:
         >>> mg.grad(lambda w: layer.bound({"weight": w})(np.array([1.0, 2.0])).sum())(np.ones((1, 2)))
         array([[1., 2.]])
         """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"bound needs a mapping of names to arrays; got a {type(values).__name__}")
         replacing: dict[int, Any] = {}
-        for name, value in values.items():
+        for name, given in values.items():
+            value = as_array(given)
             kept = self._tensor_at(name)
             if tuple(value.shape) != tuple(kept.shape):
                 raise ShapeError(f"parameter {name} has shape {tuple(kept.shape)}; got {tuple(value.shape)}")
@@ -311,35 +382,40 @@ class Module:
         *path, last = name.split(".")
         for part in path:
             module = vars(module).get(part) if isinstance(module, Module) else None
-        found = vars(module).get(last) if isinstance(module, Module) else None
-        if not hasattr(found, "shape"):
-            names = ", ".join(known for known, _ in self.named_parameters()) or "none"
-            raise StateError(f"{type(self).__name__} has no parameter {name!r}; it has: {names}")
-        return found
+        if isinstance(module, Module):
+            found = vars(module).get(last)
+            if isinstance(found, Parameter) or last in module._replaced:
+                return found
+        names = ", ".join(known for known, _ in self.named_parameters()) or "none"
+        raise StateError(f"{type(self).__name__} has no parameter {name!r}; it has: {names}")
 
     def _with(self, replacing: dict[int, Any]) -> Self:
         """Copy the structure with some parts, named by identity, replaced; what is shared inside stays shared."""
         copy = replacing[id(self)] = object.__new__(type(self))
+        names = set(self._replaced)
         for name, value in vars(self).items():
             if isinstance(value, Module) and id(value) not in replacing:
                 value._with(replacing)
+            if isinstance(value, Parameter) and id(value) in replacing:
+                names.add(name)
             vars(copy)[name] = replacing.get(id(value), value)
+        vars(copy)["_replaced"] = frozenset(names)
         return copy
 
     # How it shows itself
 
     @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
-        inner = "".join(f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children())
-        return f"{type(self).__name__}({self.settings()}{inner}{chr(10) if inner else ''})"
+        inner = "".join(f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._entries())
+        return f"{type(self).__name__}({self.extra_repr()}{inner}{chr(10) if inner else ''})"
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say what this module was made with, for its representation.
 
         Examples
         --------
         >>> from minigrad import nn
-        >>> nn.Linear(3, 2).settings()
+        >>> nn.Linear(3, 2).extra_repr()
         '3, 2'
         """
         return ""
@@ -354,10 +430,43 @@ def misfit(value: Any, tensor: Tensor) -> str:
     >>> misfit(numpy.zeros(2), Tensor([1.0, 2.0, 3.0]))
     'needs shape (3,); got (2,)'
     """
-    if not hasattr(value, "dtype") or value.dtype.kind not in REAL:
+    if getattr(getattr(value, "dtype", None), "kind", "") not in tuple(REAL):
         return f"needs an array of real numbers; got {getattr(value, 'dtype', type(value).__name__)}"
     if tuple(value.shape) != tuple(tensor.shape):
         return f"needs shape {tuple(tensor.shape)}; got {tuple(value.shape)}"
     if value.dtype.kind == "f" and tensor.dtype.kind != "f":
         return f"needs whole numbers; got {value.dtype}"
+    if overflows(current().asarray(value), tensor.dtype):
+        return f"is too large for {tensor.dtype}"
     return ""
+
+
+def overflows(array: Any, dtype: numpy.dtype[Any]) -> bool:
+    """Tell whether a finite number of an array is out of the range of a dtype.
+
+    Examples
+    --------
+    >>> overflows(numpy.array([1e300, 1.0]), numpy.dtype("float32"))
+    True
+    """
+    if dtype.kind == "b" or numpy.can_cast(array.dtype, dtype):
+        return False
+    limits: Any = numpy.finfo(dtype) if dtype.kind == "f" else numpy.iinfo(dtype)
+    number = float if dtype.kind == "f" else int
+    beyond = (array < number(limits.min)) | (array > number(limits.max))
+    return bool((beyond & xp.isfinite(array)).any())
+
+
+def holds_modules(value: Any) -> bool:
+    """Tell whether something is a module or a parameter, or a plain container with one in it at any depth.
+
+    Examples
+    --------
+    >>> holds_modules([{"a": Parameter(1.0)}]), holds_modules([1, 2])
+    (True, False)
+    """
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(holds_modules(item) for item in value)
+    return isinstance(value, Module | Parameter)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from minigrad.backend import xp
-from minigrad.nn.checks import check_finite, check_sizes, floating_input
+from minigrad.nn.checks import check_eps, check_finite, check_sizes, floating_input
 from minigrad.nn.module import Buffer, Module, Parameter
 from minigrad.primitives import normalization
 from minigrad.primitives.kinds import raw
@@ -66,6 +66,28 @@ def normalized(x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float
     return normalization.normalize(x, weight, bias, axes=axes, eps=eps, known=known), mean, variance
 
 
+def precise_input(layer: str, x: Any) -> Any:
+    """Give the input of a layer as an array or Tensor, and refuse numbers whose sum of squares would overflow.
+
+    Raises
+    ------
+    TypeError
+        For whole numbers and for half precision.
+
+    Examples
+    --------
+    >>> precise_input("LayerNorm", [0.5, 1.5])
+    array([0.5, 1.5])
+    """
+    x = floating_input(layer, x)
+    if x.dtype == "float16":
+        raise TypeError(
+            f"{layer} needs float32 or float64, because sums of squares soon overflow in float16. "
+            "Convert: x.astype('float32')"
+        )
+    return x
+
+
 class _BatchNorm(Module):
     """Each channel is normalised over the batch and over its places, if it has any."""
 
@@ -85,16 +107,16 @@ class _BatchNorm(Module):
         dtype: Any = "float32",
     ) -> None:
         name = type(self).__name__
-        check_sizes(name, num_features=num_features)
-        self.num_features = num_features
+        (self.num_features,) = check_sizes(name, num_features=num_features)
         self.eps = check_eps(name, eps)
         self.momentum = None if momentum is None else check_finite(name, "momentum", momentum)
         if self.momentum is not None and not 0 <= self.momentum <= 1:
             raise ValueError(f"{name} needs a momentum from 0 to 1, or None for the plain average; got {momentum!r}")
-        self.weight = Parameter(xp.ones(num_features, dtype)) if affine else None
-        self.bias = Parameter(xp.zeros(num_features, dtype)) if affine else None
-        self.running_mean = Buffer(xp.zeros(num_features, dtype)) if track_running_stats else None
-        self.running_var = Buffer(xp.ones(num_features, dtype)) if track_running_stats else None
+        shape = (self.num_features,)
+        self.weight = Parameter(xp.ones(shape, dtype)) if affine else None
+        self.bias = Parameter(xp.zeros(shape, dtype)) if affine else None
+        self.running_mean = Buffer(xp.zeros(shape, dtype)) if track_running_stats else None
+        self.running_var = Buffer(xp.ones(shape, dtype)) if track_running_stats else None
         self.num_batches_tracked = Buffer(xp.zeros((), "int64")) if track_running_stats else None
 
     def forward(self, x: Any) -> Any:
@@ -118,15 +140,16 @@ class _BatchNorm(Module):
         return out
 
     def _checked(self, x: Any) -> Any:
-        x = floating_input(type(self).__name__, x)
+        x = precise_input(type(self).__name__, x)
         if x.ndim not in self.inputs or x.shape[1] != self.num_features:
             expected = " or ".join(text.format(c=self.num_features) for text in self.inputs.values())
             raise ShapeError(f"{type(self).__name__} needs an input of shape {expected}; got {tuple(x.shape)}")
         return x
 
     def _by_running_statistics(self, x: Any, weight: Any, bias: Any, column: tuple[int, ...]) -> Any:
-        mean = self.running_mean.data.reshape(column)
-        scale = normalization.inverse_deviation(self.running_var.data, self.eps).reshape(column)
+        dtype = normalization.joint_dtype(x, weight)
+        mean = self.running_mean.data.reshape(column).astype(dtype)
+        scale = normalization.inverse_deviation(self.running_var.data, self.eps).reshape(column).astype(dtype)
         out = (x - mean) * (scale if weight is None else scale * weight)
         return out if bias is None else out + bias
 
@@ -136,7 +159,7 @@ class _BatchNorm(Module):
         for running, new in ((self.running_mean, mean), (self.running_var, variance)):
             running.data += share * (new.reshape(-1) - running.data)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the number of channels, and what differs from the usual."""
         plain = "" if self.weight is not None else ", affine=False"
         untracked = "" if self.running_mean is not None else ", track_running_stats=False"
@@ -220,7 +243,7 @@ class LayerNorm(Module):
 
     Parameters
     ----------
-    normalized_shape : int or tuple of int
+    normalized_shape : int, or tuple or list of int
         The sizes of these axes.
     eps : float
         Keeps the division finite.
@@ -255,16 +278,15 @@ class LayerNorm(Module):
 
     def __init__(
         self,
-        normalized_shape: int | tuple[int, ...],
+        normalized_shape: int | tuple[int, ...] | list[int],
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
         dtype: Any = "float32",
     ) -> None:
-        shape = normalized_shape if isinstance(normalized_shape, tuple) else (normalized_shape,)
-        for size in shape or (0,):
-            check_sizes("LayerNorm", normalized_shape=size)
+        sizes = normalized_shape if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+        shape = tuple(check_sizes("LayerNorm", normalized_shape=size)[0] for size in sizes or (0,))
         self.normalized_shape = shape
         self.eps = check_eps("LayerNorm", eps)
         self.weight = Parameter(xp.ones(shape, dtype)) if elementwise_affine else None
@@ -272,33 +294,19 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """Normalise each sample."""
-        x = floating_input("LayerNorm", x)
+        x = precise_input("LayerNorm", x)
         first = x.ndim - len(self.normalized_shape)
         if first < 0 or tuple(x.shape[first:]) != self.normalized_shape:
             raise ShapeError(f"{self!r} needs an input with these last sizes; got {tuple(x.shape)}")
         return normalized(x, self.weight, self.bias, tuple(range(first, x.ndim)), self.eps)[0]
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the shape, and what differs from the usual.
 
         Examples
         --------
-        >>> LayerNorm(4).settings(), LayerNorm((2, 3), bias=False).settings()
+        >>> LayerNorm(4).extra_repr(), LayerNorm((2, 3), bias=False).extra_repr()
         ('(4,), eps=1e-05', '(2, 3), eps=1e-05, bias=False')
         """
         plain = ", elementwise_affine=False" if self.weight is None else ", bias=False" if self.bias is None else ""
         return f"{self.normalized_shape}, eps={self.eps}{plain}"
-
-
-def check_eps(layer: str, eps: float) -> float:
-    """Give eps as a float, and refuse one that is not positive: the division by a variance of 0 would give NaN.
-
-    Examples
-    --------
-    >>> check_eps("LayerNorm", 1e-5)
-    1e-05
-    """
-    checked = check_finite(layer, "eps", eps)
-    if checked <= 0:
-        raise ValueError(f"{layer} needs a positive eps; got {eps!r}")
-    return checked

@@ -20,8 +20,8 @@ import minigrad.numpy as np
 from minigrad.backend import xp
 from minigrad.nn import init
 from minigrad.nn.checks import check_shape, check_sizes, floating_input
+from minigrad.nn.linear import project
 from minigrad.nn.module import Module, Parameter
-from minigrad.primitives.general import affine
 from minigrad.tape import ShapeError
 
 State = tuple[Any, ...]
@@ -135,9 +135,8 @@ class _Recurrent(Module):
     recurrence: Recurrence
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
-        check_sizes(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        sizes = check_sizes(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
+        self.input_size, self.hidden_size = sizes
         self.has_bias = bias
 
     def _draw(self, suffix: str, inputs: int, rng: numpy.random.Generator, dtype: Any) -> None:
@@ -163,21 +162,9 @@ class _Recurrent(Module):
     def _as_given(self, state: State) -> Any:
         return state[0] if len(state) == 1 else state
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the sizes."""
         return f"{self.input_size}, {self.hidden_size}{'' if self.has_bias else ', bias=False'}"
-
-
-def project(x: Any, weight: Any, bias: Any) -> Any:
-    """Give x Wᵀ + b, or x Wᵀ where there is no b.
-
-    Examples
-    --------
-    >>> import numpy
-    >>> project(numpy.array([1.0, 2.0]), numpy.array([[3.0, 4.0]]), None)
-    array([11.])
-    """
-    return np.matmul(x, weight.T) if bias is None else affine(x, weight, bias)
 
 
 # Cells: one step
@@ -199,7 +186,7 @@ class _Cell(_Recurrent):
         dtype: Any = "float32",
     ) -> None:
         super().__init__(input_size, hidden_size, bias)
-        self._draw("", input_size, init.generator(rng), dtype)
+        self._draw("", self.input_size, init.generator(rng), dtype)
 
     def forward(self, x: Any, state: Any = None) -> Any:
         """Give the state after an input of shape (batch, input_size) or (input_size,)."""
@@ -266,15 +253,15 @@ class RNNCell(_Cell):
         self.nonlinearity = nonlinearity
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the sizes and the nonlinearity.
 
         Examples
         --------
-        >>> RNNCell(3, 5).settings()
+        >>> RNNCell(3, 5).extra_repr()
         "3, 5, nonlinearity='tanh'"
         """
-        return f"{super().settings()}, nonlinearity={self.nonlinearity!r}"
+        return f"{super().extra_repr()}, nonlinearity={self.nonlinearity!r}"
 
 
 class LSTMCell(_Cell):
@@ -351,14 +338,13 @@ class _Scan(_Recurrent):
         dtype: Any = "float32",
     ) -> None:
         super().__init__(input_size, hidden_size, bias)
-        check_sizes(type(self).__name__, num_layers=num_layers)
-        self.num_layers = num_layers
+        (self.num_layers,) = check_sizes(type(self).__name__, num_layers=num_layers)
         self.batch_first = batch_first
         self.directions = ("", "_reverse") if bidirectional else ("",)
         rng = init.generator(rng)
-        for layer in range(num_layers):
+        for layer in range(self.num_layers):
             for direction in self.directions:
-                inputs = hidden_size * len(self.directions) if layer else input_size
+                inputs = self.hidden_size * len(self.directions) if layer else self.input_size
                 self._draw(f"_l{layer}{direction}", inputs, rng, dtype)
 
     def forward(self, x: Any, state: Any = None) -> Any:
@@ -403,11 +389,11 @@ class _Scan(_Recurrent):
             hidden_states.append(state[0])
         return np.stack(hidden_states[::order]), state
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         layers = f", num_layers={self.num_layers}" if self.num_layers > 1 else ""
         first = ", batch_first=True" if self.batch_first else ""
         both = ", bidirectional=True" if len(self.directions) > 1 else ""
-        return super().settings() + layers + first + both
+        return super().extra_repr() + layers + first + both
 
 
 class RNN(_Scan):
@@ -473,15 +459,15 @@ class RNN(_Scan):
         more: dict[str, Any] = {"bidirectional": bidirectional, "rng": rng, "dtype": dtype}
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, **more)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the sizes, the nonlinearity, and what differs from the usual.
 
         Examples
         --------
-        >>> RNN(3, 5, num_layers=2, batch_first=True).settings()
+        >>> RNN(3, 5, num_layers=2, batch_first=True).extra_repr()
         "3, 5, num_layers=2, batch_first=True, nonlinearity='tanh'"
         """
-        return f"{super().settings()}, nonlinearity={self.nonlinearity!r}"
+        return f"{super().extra_repr()}, nonlinearity={self.nonlinearity!r}"
 
 
 class LSTM(_Scan):

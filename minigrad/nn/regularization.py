@@ -8,7 +8,7 @@ import numpy
 
 from minigrad.backend import current
 from minigrad.checks import check_generator
-from minigrad.nn.checks import floating_input
+from minigrad.nn.checks import floating_input, is_number
 from minigrad.nn.module import Module
 
 
@@ -46,9 +46,9 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: numpy.random.Generator) -> None:
-        if not isinstance(p, int | float) or not 0 <= p <= 1:
+        if not is_number(p) or not 0 <= p <= 1:
             raise ValueError(f"Dropout needs a probability p from 0 to 1; got {p!r}")
-        self.p = p
+        self.p = float(p)
         self.rng = check_generator(rng)
 
     def forward(self, x: Any) -> Any:
@@ -60,12 +60,12 @@ class Dropout(Module):
         factor = 0.0 if self.p == 1 else 1.0 / (1.0 - self.p)
         return x * current().asarray(kept * factor, dtype=x.dtype)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the probability.
 
         Examples
         --------
-        >>> Dropout(0.2, rng=numpy.random.default_rng(0)).settings()
+        >>> Dropout(0.2, rng=numpy.random.default_rng(0)).extra_repr()
         'p=0.2'
         """
         return f"p={self.p}"

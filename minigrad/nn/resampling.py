@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
 from typing import Any
 
 import numpy
 
 import minigrad.numpy as np
-from minigrad.backend import current
+from minigrad.backend import current, xp
+from minigrad.nn.checks import floating_input, is_number
 from minigrad.nn.convolution import Size, pair, rows_and_columns
 from minigrad.nn.module import Module
 from minigrad.primitives.convolution import windows
+from minigrad.primitives.kinds import raw
 from minigrad.tape import ShapeError
 
 
 class _Pool2d(Module):
     """What both kinds of pooling share: the windows that they look at."""
-
-    outside: float
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1) -> None:
         self.kernel_size = pair("kernel_size", kernel_size, least=1)
@@ -33,23 +34,32 @@ class _Pool2d(Module):
 
     def windows(self, x: Any) -> Any:
         """Give the windows of images, of shape (n, rows, columns, kernel height, kernel width, channels)."""
-        x = np.as_array(x)
-        _check_images(type(self).__name__, x)
+        x = _images(type(self).__name__, x)
         size = rows_and_columns(tuple(x.shape[2:]), self.kernel_size, self.stride, self.padding, self.dilation)
         if min(size) < 1:
             raise ShapeError(
                 f"{type(self).__name__}: windows of {self.kernel_size} do not fit into images of {tuple(x.shape[2:])}"
             )
+        for frame, step, pixels in zip(self.padding, self.dilation, x.shape[2:], strict=True):
+            if frame and step > pixels:  # both of two numbers, which only a frame with this kernel leaves room for
+                raise ShapeError(
+                    f"{type(self).__name__}: with padding {self.padding}, a window of dilation {self.dilation} would "
+                    f"step over an image of {tuple(x.shape[2:])} and see nothing of it"
+                )
         images = np.transpose(x, (0, 2, 3, 1))
         if any(self.padding):
-            (down, right) = self.padding
-            width = ((0, 0), (down, down), (right, right), (0, 0))
-            images = np.pad(images, width, constant_values=self.outside)
+            down, right = self.padding
+            images = self._framed(images, ((0, 0), (down, down), (right, right), (0, 0)))
         return windows(images, kernel=self.kernel_size, size=size, stride=self.stride, dilation=self.dilation)
 
-    def settings(self) -> str:
+    def _framed(self, images: Any, width: tuple[tuple[int, int], ...]) -> Any:
+        """Put a frame of zeros around images."""
+        return np.pad(images, width)
+
+    def extra_repr(self) -> str:
         """Say the sizes."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        gaps = "" if self.dilation == (1, 1) else f", dilation={self.dilation}"
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}{gaps}"
 
 
 class MaxPool2d(_Pool2d):
@@ -74,7 +84,12 @@ class MaxPool2d(_Pool2d):
              [13., 15.]]]])
     """
 
-    outside = -math.inf
+    def _framed(self, images: Any, width: tuple[tuple[int, int], ...]) -> Any:
+        """Put a frame around images that is never the largest, and finite unless they hold −∞ themselves."""
+        lowest = float(numpy.finfo(images.dtype).min)
+        outside = xp.where((raw(images) == -math.inf).any(), -math.inf, lowest).astype(images.dtype)
+        inside = xp.pad(xp.ones((1, *images.shape[1:3], 1), bool), width)
+        return np.where(inside, np.pad(images, width), outside)
 
     def forward(self, x: Any) -> Any:
         """Apply it to images of shape (n, channels, height, width)."""
@@ -101,8 +116,6 @@ class AvgPool2d(_Pool2d):
              [10.5, 12.5]]]])
     """
 
-    outside = 0.0
-
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
         super().__init__(kernel_size, stride, padding)
 
@@ -114,8 +127,8 @@ class AvgPool2d(_Pool2d):
 class Upsample(Module):
     """Images with more pixels: each the nearest old pixel, or a mean of the old ones around it.
 
-    Both are linear, along each axis by itself: y = A x Bᵀ for every channel, with one matrix for the rows and one for
-    the columns.
+    Rows and columns are made one after the other, each by itself. Where a scale factor leaves the rounded number of
+    pixels as it was, the pixels stay as they were, too.
 
     Parameters
     ----------
@@ -156,33 +169,39 @@ class Upsample(Module):
 
     def forward(self, x: Any) -> Any:
         """Apply it to images of shape (n, channels, height, width)."""
-        x = np.as_array(x)
-        _check_images("Upsample", x)
-        n, channels, height, width = x.shape
-        down, right = (self._matrix(axis, old, x.dtype) for axis, old in enumerate((height, width)))
-        # channels last in one block of memory, so that both steps are products of full matrices
-        last = np.transpose(x, (0, 2, 3, 1)).reshape((n, -1)).reshape((n, height, width, channels))
-        wide = np.matmul(right, last).reshape((n, height, -1))
-        tall = np.matmul(down, wide).reshape((n, down.shape[0], right.shape[0], channels))
-        return np.transpose(tall, (0, 3, 1, 2))
+        x = _images("Upsample", x)
+        if not all(x.shape[2:]):
+            raise ShapeError(f"Upsample needs images of one pixel or more; got {tuple(x.shape)}")
+        images = np.transpose(x, (0, 2, 3, 1))
+        for axis in (2, 1):
+            images = self._stretched(images, axis)
+        return np.transpose(images, (0, 3, 1, 2))
 
-    def _matrix(self, axis: int, old: int, dtype: Any) -> Any:
+    def _stretched(self, images: Any, axis: int) -> Any:
+        """Make new rows (axis 1) or columns (axis 2) of channels-last images."""
+        old = images.shape[axis]
         if self.size is not None:
-            new, step = self.size[axis], old / self.size[axis]
+            new, step = self.size[axis - 1], old / self.size[axis - 1]
         else:
-            factor = _factors(self.scale_factor)[axis]
+            factor = _factors(self.scale_factor)[axis - 1]
             new, step = math.floor(old * factor), 1.0 / factor
         if new < 1:
             raise ShapeError(f"Upsample would leave no pixel of {old}")
-        return current().asarray(interpolation(old, new, step, self.mode, self.align_corners), dtype=dtype)
+        if new == old:
+            return images
+        if self.mode == "nearest":
+            return picked(images, nearest(old, new, step), axis)
+        left, right, share = between(old, new, step, self.align_corners)
+        share = current().asarray(share.reshape((-1,) + (1,) * (3 - axis)), dtype=images.dtype)
+        return picked(images, left, axis) * (1.0 - share) + picked(images, right, axis) * share
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say the size or factor, and the mode.
 
         Examples
         --------
-        >>> Upsample(scale_factor=2).settings()
-        "scale_factor=(2, 2), mode='nearest'"
+        >>> Upsample(scale_factor=2).extra_repr()
+        "scale_factor=(2.0, 2.0), mode='nearest'"
         """
         size = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"
         return f"{size}, mode={self.mode!r}{', align_corners=True' if self.align_corners else ''}"
@@ -190,36 +209,80 @@ class Upsample(Module):
 
 def _factors(scale_factor: Any) -> tuple[float, float]:
     both = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor, scale_factor)
-    if len(both) != 2 or not all(isinstance(f, int | float) and 0 < f < math.inf for f in both):
+    if len(both) != 2 or not all(is_number(f) and 0 < f < math.inf for f in both):
         raise ValueError(f"scale_factor must be positive and finite, one number or a pair; got {scale_factor!r}")
-    return both[0], both[1]
+    return float(both[0]), float(both[1])
 
 
-def interpolation(old: int, new: int, step: float, mode: str, align_corners: bool) -> numpy.ndarray:
-    """Give the matrix of shape (new, old) that makes new pixels of old ones along one axis.
+def nearest(old: int, new: int, step: float) -> numpy.ndarray:
+    """Give the index of the old pixel that each new one takes its number from, along one axis.
+
+    Where their number doubles, each stands twice, also if the step is not exactly one half.
 
     Examples
     --------
-    >>> interpolation(2, 4, 0.5, "bilinear", False)
-    array([[1.  , 0.  ],
-           [0.75, 0.25],
-           [0.25, 0.75],
-           [0.  , 1.  ]])
+    >>> nearest(2, 4, 0.5)
+    array([0, 0, 1, 1])
     """
     i = numpy.arange(new)
-    matrix = numpy.zeros((new, old))
-    if mode == "nearest":
-        matrix[i, numpy.minimum(numpy.floor(i * step), old - 1).astype(int)] = 1.0
-        return matrix
+    if new == 2 * old:
+        return i // 2
+    return numpy.minimum(numpy.floor(i * step), old - 1).astype(int)
+
+
+def between(old: int, new: int, step: float, align_corners: bool) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """Give the indices of the two old pixels that each new one lies between, and the share of the second one.
+
+    Examples
+    --------
+    >>> between(2, 4, 0.5, False)
+    (array([0, 0, 0, 1]), array([1, 1, 1, 1]), array([0.  , 0.25, 0.75, 0.25]))
+    """
+    i = numpy.arange(new)
     place = i * ((old - 1) / max(new - 1, 1)) if align_corners else numpy.maximum((i + 0.5) * step - 0.5, 0.0)
     left = numpy.minimum(numpy.floor(place), old - 1).astype(int)
-    right = numpy.minimum(left + 1, old - 1)
-    share = place - left
-    numpy.add.at(matrix, (i, left), 1.0 - share)
-    numpy.add.at(matrix, (i, right), share)
-    return matrix
+    return left, numpy.minimum(left + 1, old - 1), place - left
 
 
-def _check_images(name: str, x: Any) -> None:
+def picked(x: Any, indices: numpy.ndarray, axis: int) -> Any:
+    """Pick elements along an axis by indices in ascending order.
+
+    Neighbours that are picked equally often are cut out and repeated together: the derivative is then made of sums,
+    which are faster than adding up by an index.
+
+    Examples
+    --------
+    >>> picked(numpy.array([5.0, 7.0, 9.0]), numpy.array([0, 0, 1, 1, 2]), axis=0)
+    array([5., 5., 7., 7., 9.])
+    """
+    parts, start, size = [], 0, x.shape[axis]
+    for times, neighbours in groupby(numpy.bincount(indices, minlength=size).tolist()):
+        stop = start + len(list(neighbours))
+        if times:
+            part = x if stop - start == size else x[(slice(None),) * axis + (slice(start, stop),)]
+            parts.append(repeated(part, times, axis))
+        start = stop
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
+
+
+def repeated(x: Any, times: int, axis: int) -> Any:
+    """Repeat each element along an axis.
+
+    Examples
+    --------
+    >>> repeated(numpy.array([5.0, 7.0]), 2, axis=0)
+    array([5., 5., 7., 7.])
+    """
+    if times == 1:
+        return x
+    *before, size = x.shape[: axis + 1]
+    after = x.shape[axis + 1 :]
+    wide = np.broadcast_to(np.reshape(x, (*before, size, 1, *after)), (*before, size, times, *after))
+    return np.reshape(wide, (*before, size * times, *after))
+
+
+def _images(name: str, x: Any) -> Any:
+    x = floating_input(name, x)
     if x.ndim != 4:
         raise ShapeError(f"{name} needs images of shape (n, channels, height, width); got {tuple(x.shape)}")
+    return x

@@ -60,12 +60,12 @@ class GradientReversal(Module):
         """Give it back."""
         return scale_gradient(np.as_array(x), factor=-self.lam)
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say λ.
 
         Examples
         --------
-        >>> GradientReversal(1.0).settings()
+        >>> GradientReversal(1.0).extra_repr()
         '1.0'
         """
         return f"{self.lam}"

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import minigrad.numpy as np
+from minigrad.nn.checks import is_whole
 from minigrad.nn.module import Module
 from minigrad.primitives.linear import axes_of
 from minigrad.tape import ShapeError
@@ -21,6 +22,8 @@ class Flatten(Module):
 
     Raises
     ------
+    ValueError
+        If an axis is not a whole number.
     ShapeError
         When called, if the input does not have these axes, or the last one comes before the first.
 
@@ -32,8 +35,11 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim = start_dim
-        self.end_dim = end_dim
+        for name, axis in (("start_dim", start_dim), ("end_dim", end_dim)):
+            if not is_whole(axis):
+                raise ValueError(f"Flatten needs a whole number as {name}; got {axis!r}")
+        self.start_dim = int(start_dim)
+        self.end_dim = int(end_dim)
 
     def forward(self, x: Any) -> Any:
         """Change the shape."""
@@ -47,12 +53,12 @@ class Flatten(Module):
             raise ShapeError(f"{self!r} of an input of shape {shape}: axis {last} comes before axis {first}")
         return np.reshape(x, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
-    def settings(self) -> str:
+    def extra_repr(self) -> str:
         """Say which axes become one.
 
         Examples
         --------
-        >>> Flatten().settings()
+        >>> Flatten().extra_repr()
         'start_dim=1, end_dim=-1'
         """
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import minigrad.numpy as np
-from minigrad.nn.module import Module
+from minigrad.backend import current
+from minigrad.nn.module import Module, StateError, misfit
+from minigrad.primitives.kinds import raw
 from minigrad.tape import ShapeError, changed_in_place
-from minigrad.tensor import Tensor
 
 
 def ravel(module: Module) -> tuple[Any, Callable[[Any], Module]]:
@@ -73,13 +74,15 @@ def load_vector(module: Module, vector: Any) -> None:
     Parameters
     ----------
     module : Module
-    vector : array or Tensor, shape (number of parameters,)
+    vector : array_like, shape (number of parameters,)
         In the order of `ravel`.
 
     Raises
     ------
     ShapeError
         If the vector has another size.
+    StateError
+        If it holds something else than real numbers, or numbers too large for the parameters. Nothing is changed.
 
     Examples
     --------
@@ -90,14 +93,20 @@ def load_vector(module: Module, vector: Any) -> None:
     >>> layer.bias.item()
     3.0
     """
-    values = vector.data if isinstance(vector, Tensor) else vector
+    values = current().asarray(raw(vector))
     parameters = module.parameters()
     size = sum(p.size for p in parameters)
     if tuple(values.shape) != (size,):
         raise ShapeError(f"load_vector needs a vector of {size} numbers; got shape {tuple(values.shape)}")
-    start = 0
+    pieces, start = [], 0
     for p in parameters:
         end = start + p.size
-        p.data[...] = values[start:end].reshape(p.shape)
-        changed_in_place(p)
+        pieces.append(values[start:end].reshape(p.shape))
         start = end
+    for p, piece in zip(parameters, pieces, strict=True):
+        fault = misfit(piece, p)
+        if fault:
+            raise StateError(f"load_vector: the vector {fault}; nothing was changed")
+    for p, piece in zip(parameters, pieces, strict=True):
+        p.data[...] = piece
+        changed_in_place(p)

@@ -66,7 +66,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     >>> np.gelu([-1000.0, 0.0, 1000.0])
     array([  -0.,    0., 1000.])
     """
-    x = as_array(x)
+    x = elementwise.clip(as_array(x), -100.0, math.inf)  # below, Φ(x) is 0, and −∞ · 0 would be NaN
     if approximate == "none":
         return 0.5 * x * (1.0 + elementwise.erf(x * math.sqrt(0.5)))
     if approximate != "tanh":

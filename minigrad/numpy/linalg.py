@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any, NamedTuple
 
 from minigrad.backend import xp
@@ -64,6 +65,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
     Raises
     ------
+    ValueError
+        If there is no norm of that order.
     ShapeError
         If the order is not one for vectors, or for matrices, and these are what `axis` names.
     numpy.linalg.LinAlgError
@@ -83,6 +86,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """
     x = as_array(x)
     axis = tuple(axis) if isinstance(axis, list) else axis
+    is_number = isinstance(ord, Real) and not isinstance(ord, bool)
+    if not (is_number and (ord > 0 or ord == -math.inf)) and ord not in (None, "fro", "nuc"):
+        raise ValueError(f"norm knows the orders None, 'fro', 'nuc', inf, -inf and positive numbers; got {ord!r}")
     if ord is None or ord == "fro":
         return general.norm(x, axis=axis, keepdims=keepdims)
     axes = axes_of(axis, x.ndim)
@@ -104,11 +110,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return pick(size, axis=axis, keepdims=keepdims)
     if ord == 1:
         return linear.sum(size, axis=axis, keepdims=keepdims)
-    if not isinstance(ord, int | float) or ord <= 0:
-        raise ValueError(f"norm knows the orders None, 'fro', 'nuc', inf, -inf and positive numbers; got {ord!r}")
-    total = linear.sum(size**ord, axis=axis, keepdims=keepdims)
+    power = float(ord)
+    total = linear.sum(size**power, axis=axis, keepdims=keepdims)
     at_zero = raw(total) == 0.0
-    return where(at_zero, 0.0, where(at_zero, 1.0, total) ** (1.0 / ord))
+    return where(at_zero, 0.0, where(at_zero, 1.0, total) ** (1.0 / power))
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,9 @@ import math
 import string
 from typing import Any
 
+import numpy
+
+from minigrad.backend import xp
 from minigrad.primitives.bilinear import einsum
 from minigrad.primitives.kinds import general
 from minigrad.primitives.linear import broadcast_to, mean, restore_axes
@@ -44,9 +47,14 @@ def inverse_deviation(variance: Any, eps: float) -> Any:
     return (variance + eps) ** -0.5
 
 
+def joint_dtype(*operands: Any) -> Any:
+    """The dtype that arrays have together; numbers and None do not count."""
+    return numpy.result_type(*(x.dtype for x in operands if hasattr(x, "dtype")))
+
+
 def _normalize(x: Any, weight: Any, bias: Any, *, axes: Axes, eps: float, known: tuple[Any, Any]) -> Any:
     average, scale = known
-    out = x - average
+    out = xp.subtract(x, average, dtype=joint_dtype(x, weight, bias))
     out *= scale
     out *= weight
     out += bias

@@ -103,7 +103,7 @@ def project_l2(x: Any, radius: float) -> Any:
         return x
     length = lengths(x)
     outside = length > radius
-    return np.where(outside, x * (radius / np.where(outside, length, 1.0)), x)
+    return np.where(outside, (x / np.where(outside, length, 1.0)) * radius, x)
 
 
 def project_simplex(x: Any, total: float = 1.0) -> Any:
@@ -151,8 +151,8 @@ def project_simplex(x: Any, total: float = 1.0) -> Any:
 def _onto_simplex(rows: Any, total: float) -> Any:
     rows = rows - raw(rows).max(axis=-1, keepdims=True)  # moves θ alike, and keeps small differences of large numbers
     downwards = xp.sort(raw(rows), axis=-1)[:, ::-1]
-    counts = xp.arange(1, rows.shape[1] + 1, dtype=rows.dtype)
-    theta = ((xp.cumsum(downwards, axis=-1) - total) / counts).max(axis=-1, keepdims=True)
+    counts = xp.arange(1, rows.shape[1] + 1, dtype="float64")  # a long sum in float32 would choose too many
+    theta = ((xp.cumsum(downwards, axis=-1, dtype="float64") - total) / counts).max(axis=-1, keepdims=True)
     positive = raw(rows) > theta
     count = xp.maximum(positive.astype(rows.dtype).sum(axis=-1, keepdims=True), 1.0)
     theta = (np.sum(np.where(positive, rows, 0.0), axis=-1, keepdims=True) - total) / count
@@ -258,10 +258,11 @@ def _orthonormal(a: Any, b: Any, rows: Any) -> tuple[Any, Any]:
     rounding = float(numpy.finfo(a.dtype).eps) * max(a.shape)
     kept = s > rounding * s[:1]
     inside = xp.where(kept, u.T @ b, 0.0)
-    missed = np.linalg.norm(b - u @ inside)
-    if bool(missed > 16.0 * rounding * np.linalg.norm(b)):
+    missed = abs(b - u @ inside)
+    explained = 16.0 * rounding * (abs(b) + abs(u) @ (abs(u).T @ abs(b)))  # by equation: their scales may differ
+    if bool((missed > explained).any()):
         raise ValueError(
             "A x = b has no solution: with each equation divided by the length of its row in A, "
-            f"the best x misses b by {float(missed):.2g}"
+            f"the best x misses b by {float(np.linalg.norm(missed)):.2g}"
         )
     return xp.where(kept[:, None], vt, 0.0), inside / xp.where(kept, s, 1.0)

@@ -72,4 +72,5 @@ def prox_l2(x: Any, t: float) -> Any:
     """
     x, t = as_points(x), check_step(t)
     length = lengths(x)
-    return np.where(length < t, 0.0, x * (1.0 - t / np.where(length == 0.0, 1.0, length)))
+    inside = length < t
+    return np.where(inside, 0.0, x * (1.0 - t / np.where(inside | (length == 0.0), 1.0, length)))

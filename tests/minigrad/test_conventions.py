@@ -9,7 +9,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.numpy as np
-from minigrad import prox
+from minigrad import nn, prox
 from minigrad.backend import current
 from minigrad.testing import check_grads, close
 
@@ -54,6 +54,11 @@ def test_maximum():
 def test_max():
     assert slope(np.max, [1.0, 3.0, 3.0, 2.0]) == [0.0, 0.5, 0.5, 0.0]
     assert slope(np.min, [1.0, 1.0, 1.0, 2.0]) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.0])
+
+
+def test_MaxPool2d():
+    corner = slope(nn.MaxPool2d(3, stride=3, padding=1), numpy.ones((1, 1, 2, 2)))
+    assert corner == [[[[0.25, 0.25], [0.25, 0.25]]]]
 
 
 def test_clip():

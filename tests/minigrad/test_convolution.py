@@ -176,6 +176,7 @@ def test_layers_show_what_they_were_made_with():
     assert repr(nn.ConvTranspose2d(8, 4, (1, 2), groups=4, bias=False)) == (
         "ConvTranspose2d(8, 4, kernel_size=(1, 2), groups=4, bias=False)"
     )
+    assert repr(nn.MaxPool2d(2, dilation=(1, 2))).endswith("padding=(0, 0), dilation=(1, 2))")
     assert repr(nn.MaxPool2d(2)) == "MaxPool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))"
 
 
@@ -192,6 +193,12 @@ def test_what_convolutions_refuse():
         (lambda: nn.conv2d(x, w[:, :1], groups=4), mg.ShapeError, "4 groups do not divide a weight"),
         (lambda: nn.conv2d(x, w, dilation=3), mg.ShapeError, r"a kernel of \(3, 3\) with dilation \(3, 3\) is larger"),
         (lambda: nn.conv2d(x, w, on(numpy.zeros((6, 1)))), mg.ShapeError, r"has shape \(6,\); got \(6, 1\)"),
+        (lambda: nn.conv2d(x, w, 1.0), mg.ShapeError, r"has shape \(6,\); got \(\)"),
+        (lambda: nn.conv2d(x[:, :0], w[:, :0]), mg.ShapeError, r"a weight of shape \(6, 0, 3, 3\) has nothing in it"),
+        (lambda: nn.conv2d(x, w[:0]), mg.ShapeError, r"a weight of shape \(0, 4, 3, 3\) has nothing in it"),
+        (lambda: nn.conv2d(x, w[:, :, :0]), mg.ShapeError, r"a weight of shape \(6, 4, 0, 3\) has nothing in it"),
+        (lambda: nn.conv2d(x, w, stride=True), ValueError, "stride must be a whole number of at least 1.*; got True"),
+        (lambda: nn.conv_transpose2d(x[:, :, :0], w[:4]), mg.ShapeError, r"one row and column or more; got \(1, 4, 0"),
         (lambda: nn.conv2d(x, w, stride=0), ValueError, "stride must be a whole number of at least 1.*; got 0"),
         (lambda: nn.conv2d(x, w, padding="same"), ValueError, "padding must be a whole number.*; got 'same'"),
         (lambda: nn.conv2d(x, w, dilation=(1, 2, 3)), ValueError, r"or a pair of them; got \(1, 2, 3\)"),
@@ -246,6 +253,35 @@ def test_pooling_has_the_right_derivatives(problem):
     check_grads(nn.AvgPool2d(**chosen), x)
 
 
+@given(data=st.data())
+def test_the_frame_is_never_the_largest_whatever_the_dilation(data):
+    """Against the definition: the largest of the numbers of a window that lie inside of the image."""
+    n, kernel, gap = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4))
+    padding = data.draw(st.integers(0, kernel // 2))
+    x = data.draw(ms.arrays((n,)))
+    x[data.draw(st.integers(0, n - 1))] = data.draw(st.sampled_from([-numpy.inf, numpy.finfo(float).min, 1.0]))
+    starts = range(-padding, n + padding - gap * (kernel - 1))
+    windows = [[x[i] for i in range(start, start + gap * kernel, gap) if 0 <= i < n] for start in starts]
+    layer = nn.MaxPool2d((1, kernel), 1, (0, padding), (1, gap))
+    image = on(x.reshape(1, 1, 1, n))
+    if windows and all(windows):
+        assert mg.asnumpy(layer(image)).ravel().tolist() == [max(window) for window in windows]
+    else:
+        with pytest.raises(mg.ShapeError, match="step over an image" if windows else "do not fit into"):
+            layer(image)
+
+
+def test_the_frame_of_a_pooling_is_no_anomaly_and_takes_no_derivative():
+    x = mg.tensor(numpy.zeros((2, 1, 4, 4), "float32"), requires_grad=True)
+    with mg.detect_anomaly():
+        out = nn.MaxPool2d(3, stride=2, padding=1)(x)
+        out.sum().backward()
+    assert out.dtype == "float32"
+    assert close(x.grad.sum(), numpy.asarray(8.0, "float32"))
+    empty = nn.MaxPool2d(3, padding=1)(on(numpy.full((1, 1, 3, 3), -numpy.inf)))
+    assert empty.tolist() == [[[[-numpy.inf]]]]
+
+
 def test_equal_numbers_share_the_derivative_of_the_largest():
     assert mg.grad(lambda x: nn.MaxPool2d(2)(x).sum())(on(numpy.ones((1, 1, 2, 2)))).tolist() == [[[[0.25] * 2] * 2]]
 
@@ -258,6 +294,7 @@ UPSAMPLED = [
     {"size": (5, 3), "mode": "bilinear"},
     {"size": (5, 1), "mode": "bilinear", "align_corners": True},
     {"scale_factor": (2, 1.7), "mode": "bilinear"},
+    {"size": (2, 3)},
 ]
 
 
@@ -267,6 +304,37 @@ def test_upsampling_agrees_with_pytorch(chosen):
     x = numpy.random.default_rng(0).standard_normal((2, 3, 4, 5))
     plain = dict(chosen) if chosen.get("mode") == "bilinear" else chosen | {"align_corners": None}
     assert close(nn.Upsample(**chosen)(on(x)), torch.nn.Upsample(**plain)(torch.tensor(x)).numpy(), condition=4.0)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize(
+    ("n", "factor"), [(6, 1.1), (3, 2.1), (6, (1.1, 2.0)), (7, 0.5), (5, (1.9, 1.0)), (4, 3.3), (10, 0.35)]
+)
+def test_upsampling_by_any_factor_takes_the_pixels_that_pytorch_takes(mode, n, factor):
+    torch = pytest.importorskip("torch")
+    x = numpy.random.default_rng(0).standard_normal((1, 1, n, n))
+    plain = {"scale_factor": factor, "mode": mode, "align_corners": None if mode == "nearest" else False}
+    assert close(
+        nn.Upsample(scale_factor=factor, mode=mode)(on(x)), torch.nn.Upsample(**plain)(torch.tensor(x)).numpy()
+    )
+
+
+@pytest.mark.parametrize("bad", [numpy.nan, numpy.inf])
+def test_a_bad_pixel_spoils_its_neighbourhood_at_most(bad):
+    x = numpy.arange(25.0).reshape(1, 1, 5, 5)
+    x[0, 0, 0, 0] = bad
+    for factor in (2, 3, 1.5):
+        wide = mg.asnumpy(nn.Upsample(scale_factor=factor)(on(x)))
+        assert numpy.isfinite(wide).sum() == (wide < 25.0).sum() == wide.size - numpy.ceil(factor) ** 2
+        smooth = mg.asnumpy(nn.Upsample(scale_factor=factor, mode="bilinear")(on(x)))
+        clean = mg.asnumpy(nn.Upsample(scale_factor=factor, mode="bilinear")(on(numpy.nan_to_num(x, posinf=0.0))))
+        far = int(2 * factor)
+        assert smooth[..., far:, far:].tolist() == clean[..., far:, far:].tolist()
+
+
+def test_upsampling_takes_an_empty_batch():
+    for mode in ("nearest", "bilinear"):
+        assert nn.Upsample(scale_factor=1.5, mode=mode)(on(numpy.zeros((0, 2, 4, 4)))).shape == (0, 2, 6, 6)
 
 
 @pytest.mark.parametrize("chosen", UPSAMPLED)
@@ -304,6 +372,17 @@ def test_what_pooling_and_upsampling_refuse():
         (lambda: nn.Upsample(scale_factor=-1.0), ValueError, "positive and finite, one number or a pair; got -1.0"),
         (lambda: nn.Upsample(scale_factor=0.2)(x), mg.ShapeError, "would leave no pixel of 3"),
         (lambda: nn.Upsample(2)(x[0]), mg.ShapeError, "needs images of shape"),
+        (lambda: nn.Upsample(2)(x[:, :, :0]), mg.ShapeError, r"images of one pixel or more; got \(1, 2, 0, 3\)"),
+        (lambda: nn.Upsample(scale_factor=True), ValueError, "positive and finite, one number or a pair; got True"),
+        (
+            lambda: nn.MaxPool2d(2, padding=1, dilation=4)(x),
+            mg.ShapeError,
+            r"MaxPool2d: with padding \(1, 1\), a window of dilation \(4, 4\) would step over an image of \(3, 3\)",
+        ),
+        *(
+            (lambda layer=layer: layer(x.astype("int64")), TypeError, "needs floating-point numbers; got int64")
+            for layer in (nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Upsample(2))
+        ),
     ):
         with pytest.raises(error, match=message):
             call()

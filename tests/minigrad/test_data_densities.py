@@ -175,7 +175,7 @@ def test_the_cdf_of_a_tensor_is_plain_and_refuses_to_lose_a_derivative():
         (lambda: Mixture([Normal(), Normal()], [1.0, 0.0]), "2 densities need as many positive weights"),
         (lambda: Mixture([Normal(), Normal()], [0.5, 0.6]), "probabilities in weights must sum to 1"),
         (lambda: Normal().quantile(1.5), "probabilities between 0 and 1; got 1.5"),
-        (lambda: Normal().quantile([0.5, math.nan]), r"probabilities between 0 and 1; got \[0.5, nan\]"),
+        (lambda: Normal().quantile([0.5, math.nan]), r"probabilities between 0 and 1; got nan"),
         (lambda: Normal().sample(0, numpy.random.default_rng(0)), "n must be a whole number of at least 1; got 0"),
         (lambda: Normal().sample(5, numpy.random.default_rng(0), int), "need a floating-point dtype"),
     ],

@@ -119,8 +119,15 @@ def test_what_activations_refuse():
         nn.Softplus(0)
     with pytest.raises(ValueError, match="LeakyReLU needs a finite number as negative_slope; got nan"):
         nn.LeakyReLU(numpy.nan)
-    with pytest.raises(ValueError, match="ELU needs a finite number as alpha; got '1'"):
-        nn.ELU("1")
+    for wrong in ("1", True):
+        with pytest.raises(ValueError, match=f"ELU needs a finite number as alpha; got {wrong!r}"):
+            nn.ELU(wrong)
+
+
+def test_gelu_of_infinity():
+    for layer in (nn.GELU(), nn.GELU("tanh")):
+        assert mg.asnumpy(layer(on(numpy.array([-numpy.inf, numpy.inf])))).tolist() == [0.0, numpy.inf]
+        assert bool(np.isnan(layer(on(numpy.nan))))
 
 
 # Shapes
@@ -145,6 +152,9 @@ def test_flatten_takes_an_empty_batch_and_by_default_keeps_the_batch():
 def test_what_flatten_refuses():
     with pytest.raises(mg.ShapeError, match=r"Flatten\(start_dim=1, end_dim=-1\) of an input of shape \(3,\): axis 1"):
         nn.Flatten()(on(numpy.zeros(3)))
+    for wrong in ("a", 1.0, None):
+        with pytest.raises(ValueError, match=f"Flatten needs a whole number as end_dim; got {wrong!r}"):
+            nn.Flatten(0, wrong)
     with pytest.raises(mg.ShapeError, match="axis 0 comes before axis 1"):
         nn.Flatten(1, 0)(on(numpy.zeros((2, 3))))
 
@@ -185,7 +195,7 @@ def test_dropout_draws_a_new_mask_in_training_and_none_in_evaluation():
 
 
 def test_what_dropout_refuses():
-    for p in (-0.1, 1.5, numpy.nan, "0.5"):
+    for p in (-0.1, 1.5, numpy.nan, "0.5", True):
         with pytest.raises(ValueError, match="Dropout needs a probability p from 0 to 1"):
             nn.Dropout(p, rng=seeded())
     for rng in (0, None):
@@ -388,6 +398,27 @@ def test_batch_norm_keeps_single_precision():
     assert dtypes_through(layer.eval(), x) == {numpy.dtype("float32")}
 
 
+@pytest.mark.parametrize("given_dtype", ["float32", "float64"])
+@pytest.mark.parametrize("own", ["float32", "float64"])
+@pytest.mark.parametrize("affine", [True, False])
+def test_the_dtype_of_a_normalised_input_is_the_joint_one_in_training_and_evaluation(given_dtype, own, affine):
+    x = seeded().normal(size=(6, 3))
+    joint = numpy.promote_types(given_dtype, own) if affine else given_dtype
+    for layer in (nn.BatchNorm1d(3, affine=affine, dtype=own), nn.LayerNorm(3, elementwise_affine=affine, dtype=own)):
+        layer = perturbed(layer)
+        outputs = [layer.train(training)(on(x.astype(given_dtype))) for training in (True, False)]
+        assert {out.dtype for out in outputs} == {numpy.dtype(joint)}
+        exact = type(layer)(3, dtype="float64")
+        exact = perturbed(exact) if affine else exact
+        assert close(outputs[0].astype("float32"), exact(on(x)).astype("float32"), condition=10.0)
+
+
+def test_half_precision_is_refused_where_it_would_overflow():
+    for layer in (nn.BatchNorm1d(3), nn.LayerNorm(3)):
+        with pytest.raises(TypeError, match=r"Norm(1d)? needs float32 or float64, .* overflow in float16\. Convert"):
+            layer(on(numpy.full((4, 3), 300.0, "float16")))
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_keeps_the_order_in_memory(training):
     channels_last = on(seeded().normal(size=(2, 4, 5, 3))).transpose(0, 3, 1, 2)
@@ -474,7 +505,7 @@ def test_what_layer_norm_refuses():
         nn.LayerNorm((2, 3))(on(numpy.zeros((2, 4))))
     with pytest.raises(mg.ShapeError, match=r"got \(3,\)"):
         nn.LayerNorm((2, 3))(on(numpy.zeros(3)))
-    for shape in (0, (), (2, -1), 2.0):
+    for shape in (0, (), [], (2, -1), 2.0, True):
         with pytest.raises(ValueError, match="LayerNorm needs positive whole sizes"):
             nn.LayerNorm(shape)
     with pytest.raises(TypeError, match="LayerNorm needs floating-point numbers; got int64"):

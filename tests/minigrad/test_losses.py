@@ -773,12 +773,17 @@ def test_classes_that_do_not_exist_are_refused():
 )
 def test_targets_out_of_range_are_refused_with_their_range(t, name):
     f, z = getattr(nn, name), on(numpy.zeros(2))
-    with pytest.raises(ValueError, match=f"{name} needs targets from 0 to 1.*got values from 0.5 to {t:g}"):
+    with pytest.raises(ValueError, match=f"{name} needs targets from 0 to 1.*got values from 0.5 to {t}"):
         f(z, on(numpy.array([t, 0.5])))
-    with pytest.raises(ValueError, match=f"got values from {-t:g} to 0.5"):
+    with pytest.raises(ValueError, match=f"got values from {-t} to 0.5"):
         f(z, on(numpy.array([0.5, -t])))
     with pytest.raises(ValueError, match="got values from nan to nan"):
         f(z, on(numpy.array([0.5, math.nan])))
+
+
+def test_a_target_that_is_hardly_out_of_range_is_shown_with_all_its_digits():
+    with pytest.raises(ValueError, match=r"got values from 0\.0 to 1\.000000001$"):
+        nn.binary_cross_entropy_with_logits(on(numpy.zeros(2)), on(numpy.array([0.0, 1.0 + 1e-9])))
 
 
 @pytest.mark.parametrize("loss", [nn.hinge_loss, nn.logistic_loss])
@@ -807,6 +812,11 @@ def test_what_is_no_number_is_refused(name):
         loss([[1j, 2.0]], [1.0, 2.0])
 
 
+def test_a_batch_without_gaussians_has_no_divergences():
+    means, covariances = on(numpy.zeros((0, 2))), on(numpy.zeros((0, 2, 2)))
+    assert nn.multivariate_gaussian_kl(means, covariances, means, covariances).shape == (0,)
+
+
 def test_covariances_that_are_none_are_refused(each_backend):
     mean, identity = on(numpy.zeros(2)), on(numpy.eye(2))
     factor = on(numpy.array([[1.0, 0.0], [0.5, 1.0]]))
@@ -819,6 +829,9 @@ def test_covariances_that_are_none_are_refused(each_backend):
     for wrong in (on(numpy.ones(2)), on(numpy.eye(3)), on(numpy.ones((2, 2, 2)))):
         with pytest.raises(mg.ShapeError, match=r"a mean of shape \(\.\.\., k\) .* got \(2,\) and"):
             nn.multivariate_gaussian_kl(mean, wrong, mean, identity)
+    small_beside_large = on(numpy.stack([1e-9 * host(factor), numpy.eye(2)]))
+    with pytest.raises(ValueError, match="symmetric covariance"):
+        nn.multivariate_gaussian_kl(means, small_beside_large, means, small_beside_large)
     with pytest.raises(mg.ShapeError, match=r"got \(\) and \(\)"):
         nn.multivariate_gaussian_kl(1.0, 1.0, 1.0, 1.0)
     with pytest.raises(mg.ShapeError, match=r"got \(0,\) and \(0, 0\)"):

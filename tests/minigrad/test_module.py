@@ -178,10 +178,90 @@ def test_what_modules_refuse():
         model.blocks = {"a": nn.Parameter([1.0])}
     with pytest.raises(TypeError, match="argument 0 is a type, so make it"):
         nn.Sequential(nn.ReLU)
+    for nested in ([[nn.Linear(1, 1)]], {"a": [nn.Linear(1, 1)]}, ({"a": nn.Parameter([1.0])},)):
+        with pytest.raises(TypeError, match=r"blocks is a plain .* with modules or parameters in it"):
+            model.blocks = nested
     with pytest.raises(nn.StateError, match=r"no parameter 'gain'; it has: weight, bias"):
         nn.Linear(1, 1).bound({"gain": on(numpy.zeros(1))})
+    for name in ("calls", "inner", "inner.weight.x", "training"):
+        with pytest.raises(nn.StateError, match=f"Counting has no parameter '{name}'; it has: scale, inner.weight"):
+            model.bound({name: on(numpy.asarray(0))})
+    for wrong in ([1.0], None):
+        with pytest.raises(TypeError, match="bound needs a mapping of names to arrays; got a"):
+            model.bound(wrong)
+        with pytest.raises(TypeError, match="load_state_dict needs a mapping of names to arrays; got a"):
+            model.load_state_dict(wrong)
     with pytest.raises(mg.ShapeError, match=r"weight has shape \(1, 2\); got \(2, 1\)"):
         nn.Linear(2, 1).bound({"weight": on(numpy.zeros((2, 1)))})
+
+
+def test_what_is_bound_may_be_a_list_and_may_be_bound_again():
+    layer = nn.Linear(2, 1, dtype="float64")
+    once = layer.bound({"weight": [[1.0, 2.0]], "bias": [0.0]})
+    x = on(numpy.array([1.0, 1.0]))
+    assert once(x).tolist() == [3.0]
+    assert once.bound({"weight": [[5.0, 5.0]]})(x).tolist() == [10.0]
+    assert once.bound({}).bound({"weight": [[5.0, 5.0]]})(x).tolist() == [10.0]
+
+
+def test_children_modules_and_buffers_are_listed_once():
+    relu = nn.ReLU()
+    model = nn.Sequential(Counting(), relu, relu)
+    assert model.children() == [model[0], relu]
+    assert list(model.named_children()) == [("0", model[0]), ("1", relu)]
+    assert model.modules() == [model, model[0], model[0].inner, relu]
+    assert model.buffers() == [model[0].calls]
+    assert len(model) == 3
+    assert repr(model).count("ReLU()") == 2
+
+
+def test_a_function_is_applied_to_each_module_once_and_to_the_whole_at_last():
+    model, seen = nn.Sequential(Counting(), nn.ReLU()), []
+    assert model.apply(seen.append) is model
+    assert seen == [model[0], model[0].inner, model[1], model]
+
+
+def test_containers_grow():
+    blocks = nn.ModuleList([nn.ReLU()])
+    assert blocks.append(nn.Linear(2, 1)) is blocks
+    assert blocks.extend(nn.Tanh() for _ in range(2)) is blocks
+    assert blocks.extend(blocks) is blocks
+    assert [type(module).__name__ for module in blocks] == ["ReLU", "Linear", "Tanh", "Tanh"] * 2
+    assert [name for name, _ in blocks.named_parameters()] == ["1.weight", "1.bias"]
+    with pytest.raises(TypeError, match="ModuleList takes modules; argument 8 is a int"):
+        blocks.append(3)
+
+
+def test_an_attribute_with_the_name_of_settings_is_the_users():
+    module = nn.Module()
+    module.settings = {"depth": 3}
+    assert repr(module) == "Module()"
+
+
+def test_numbers_that_a_parameter_cannot_hold_are_refused():
+    layer = nn.Linear(2, 1)
+    before = nn.ravel(layer)[0].tolist()
+    for wrong, message in (
+        (on(numpy.array([1.0, 1e300, 2.0])), "is too large for float32"),
+        (on(numpy.array([1.0, 1j, 2.0])), "needs an array of real numbers; got complex128"),
+    ):
+        with pytest.raises(nn.StateError, match=f"load_vector: the vector {message}; nothing was changed"):
+            nn.load_vector(layer, wrong)
+    state = {"weight": numpy.array([[1.0, -1e300]]), "bias": numpy.array([numpy.inf])}
+    with pytest.raises(nn.StateError, match=r"changed:\n  weight: is too large for float32$"):
+        layer.load_state_dict(state)
+    counting = Counting()
+    with pytest.raises(nn.StateError, match="calls: is too large for int64"):
+        counting.load_state_dict(counting.state_dict() | {"calls": on(numpy.asarray(1 << 63, "uint64"))})
+    assert nn.ravel(layer)[0].tolist() == before
+    nn.load_vector(layer, [1, 2, numpy.inf])
+    assert nn.ravel(layer)[0].tolist() == [1.0, 2.0, numpy.inf]
+
+
+def test_a_state_of_another_library_is_refused_by_name():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(nn.StateError, match=r"weight: needs an array of real numbers; got torch\.float32"):
+        nn.Linear(2, 1).load_state_dict(torch.nn.Linear(2, 1).state_dict())
 
 
 def test_what_vectors_refuse():
@@ -236,7 +316,35 @@ def test_what_initialisers_refuse():
         nn.init.normal_(mg.Tensor(numpy.zeros(2)), rng=0)
     with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator"):
         nn.Linear(2, 1, rng=3)
-    with pytest.raises(mg.ShapeError, match=r"a weight of two axes or more; got shape \(2,\)"):
-        nn.init.xavier_normal_(mg.Tensor(numpy.zeros(2)))
+    for shape in ((2,), (2, 0)):
+        with pytest.raises(mg.ShapeError, match=r"a weight of two axes or more, none of size 0; got shape \(2,"):
+            nn.init.kaiming_normal_(mg.Tensor(numpy.zeros(shape)))
     with pytest.raises(mg.ShapeError, match="orthogonal matrix needs two axes"):
         nn.init.orthogonal_(mg.Tensor(numpy.zeros(2)))
+
+
+INITIALISERS = [
+    nn.init.uniform_,
+    nn.init.normal_,
+    nn.init.kaiming_uniform_,
+    nn.init.kaiming_normal_,
+    nn.init.xavier_uniform_,
+    nn.init.xavier_normal_,
+    nn.init.orthogonal_,
+]
+
+
+@pytest.mark.parametrize("fill", INITIALISERS)
+def test_only_a_leaf_of_floating_point_numbers_can_be_filled(fill):
+    layer = nn.Linear(2, 3)
+    before = layer.weight.tolist()
+    with pytest.raises(TypeError, match="the result of transpose, and filling it would change no parameter"):
+        fill(layer.weight.T)
+    with pytest.raises(TypeError, match=r"the result of divide, .* Fill the parameter that it was computed from"):
+        fill(nn.SpectralNorm(layer).weight)
+    with pytest.raises(TypeError, match="a tensor of floating-point numbers; got int64"):
+        fill(mg.tensor(numpy.zeros((2, 3), "int64")))
+    for wrong in (on(numpy.zeros((2, 3))), [[0.0]]):
+        with pytest.raises(TypeError, match="only a Tensor can be filled, such as a Parameter; got a"):
+            fill(wrong)
+    assert layer.weight.tolist() == before

@@ -86,11 +86,31 @@ def test_the_same_generator_gives_the_same_layer_on_every_backend():
     assert mg.asnumpy(layer.weight).tolist() == expected.tolist()
 
 
+def test_sizes_and_numbers_may_be_numpys_and_are_kept_as_pythons():
+    small = numpy.int8(64)  # products of such sizes would wrap around
+    for layer, shown in (
+        (nn.Linear(small, small), "Linear(64, 64)"),
+        (nn.Conv2d(small, small, small, groups=small), "Conv2d(64, 64, kernel_size=(64, 64), groups=64)"),
+        (nn.LSTM(small, small), "LSTM(64, 64)"),
+        (nn.Embedding(small, small), "Embedding(64, 64)"),
+        (nn.LayerNorm([small, small]), "LayerNorm((64, 64), eps=1e-05)"),
+        (nn.BatchNorm1d(small, numpy.float32(0.5)), "BatchNorm1d(64, eps=0.5, momentum=0.1)"),
+        (nn.Dropout(numpy.float32(0.5), rng=numpy.random.default_rng(0)), "Dropout(p=0.5)"),
+        (nn.Upsample(scale_factor=numpy.float32(1.5)), "Upsample(scale_factor=(1.5, 1.5), mode='nearest')"),
+        (nn.Flatten(numpy.int64(1)), "Flatten(start_dim=1, end_dim=-1)"),
+    ):
+        assert repr(layer) == shown
+    assert nn.LSTM(small, small).weight_ih_l0.shape == (256, 64)
+
+
 def test_what_layers_refuse():
     with pytest.raises(mg.ShapeError, match=r"Linear\(3, 2\) needs 3 as the last size .* got \(4, 5\)"):
         nn.Linear(3, 2)(on(numpy.ones((4, 5))))
-    with pytest.raises(ValueError, match="positive whole sizes; got inputs = 0"):
+    with pytest.raises(ValueError, match="positive whole sizes; got in_features = 0"):
         nn.Linear(0, 2)
+    for size in (True, 2.0, "2", numpy.True_):
+        with pytest.raises(ValueError, match="Linear needs positive whole sizes; got out_features = "):
+            nn.Linear(2, size)
     with pytest.raises(TypeError, match="argument 1 is a function"):
         nn.Sequential(nn.ReLU(), np.reshape)
     with pytest.raises(TypeError, match="defines `def forward"):

@@ -404,7 +404,7 @@ def test_lists_and_whole_numbers_are_points():
     assert project_simplex([3, 1]).tolist() == [1.0, 0.0]
     assert project_l1([3, 0], 1).tolist() == [1.0, 0.0]
     assert soft_threshold([3, -1], 1).tolist() == [2.0, 0.0]
-    assert project_l2([3, 4], 1).tolist() == [0.6000000000000001, 0.8]
+    assert project_l2([3, 4], 1).tolist() == [0.6, 0.8]
     assert project_box([3.0, -1.0], 0.0, 1.0).tolist() == [1.0, 0.0]
 
 
@@ -541,3 +541,29 @@ def test_equations_must_fit_the_points_and_be_finite_constants():
         project_affine(x, a, on(numpy.array([1.0, numpy.nan, 1.0])))
     with pytest.raises(TypeError, match="takes A and b as constants"):
         mg.grad(lambda a: project_affine(x, a, on(numpy.ones(3))).sum())(a)
+
+
+@pytest.mark.parametrize(("size", "radius"), [(1e30, 1e-15), (1e30, 1e-20), (2e38, 1e-3)])
+def test_a_point_that_is_far_longer_than_the_radius_still_lands_on_the_sphere(size, radius):
+    x = on(numpy.array([size, size], "float32"))
+    assert close(np.linalg.norm(project_l2(x, radius)), numpy.float32(radius))
+
+
+def test_contradicting_equations_are_refused_beside_one_with_a_large_right_hand_side():
+    a = numpy.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]], "float32")
+    for b in ([1e5, 1.0, 1.5], [1e6, 1.0, 3.0]):
+        with pytest.raises(ValueError, match="A x = b has no solution"):
+            project_affine(on(numpy.zeros(3, "float32")), on(a), on(numpy.array(b, "float32")))
+    with pytest.raises(ValueError, match="A x = b has no solution"):
+        project_affine(on(numpy.zeros(2)), on([[1.0, 0.0], [0.0, 0.0]]), on([1e15, 1.0]))
+
+
+@pytest.mark.parametrize(("x", "t"), [(1e-39, 1.0), (1e-20, 1e20)])
+def test_the_gradient_of_what_is_shortened_to_nothing_is_zero_however_short_it_was(x, t):
+    point = on(numpy.array([x, x], "float32"))
+    assert mg.grad(lambda x: prox_l2(x, t).sum())(point).tolist() == [0.0, 0.0]
+
+
+def test_a_long_vector_lands_in_the_l1_ball_in_float32_too():
+    x = (1e-3 * numpy.random.default_rng(0).standard_normal(1_000_000)).astype("float32")
+    assert abs(abs(mg.asnumpy(project_l1(on(x), 500.0))).sum(dtype="float64") / 500.0 - 1.0) < 1e-6

@@ -210,3 +210,18 @@ def test_a_matrix_without_elements_has_norm_zero(order, shape):
 def test_an_order_that_does_not_fit_the_axes_is_refused(x, order, axis, message):
     with pytest.raises(mg.ShapeError, match=message):
         np.linalg.norm(on(x), order, axis)
+
+
+@pytest.mark.parametrize("order", ["foo", 0, -1.0, numpy.nan, True, "2", [2]])
+@pytest.mark.parametrize("shape", [(2,), (2, 2)])
+def test_an_order_that_is_none_is_refused_whatever_the_shape(order, shape):
+    with pytest.raises(
+        ValueError, match="norm knows the orders None, 'fro', 'nuc', inf, -inf and positive numbers; got"
+    ):
+        np.linalg.norm(on(numpy.ones(shape)), order)
+
+
+@pytest.mark.parametrize("order", [numpy.int64(1), numpy.int64(2), numpy.float32(3.0), numpy.float64(numpy.inf)])
+@given(x=ms.vectors())
+def test_an_order_may_be_one_of_numpys_numbers(order, x):
+    assert close(np.linalg.norm(on(x), order), numpy.linalg.norm(x, order), condition=10.0)

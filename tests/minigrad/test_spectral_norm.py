@@ -11,6 +11,7 @@ import minigrad as mg
 import minigrad.numpy as np
 from minigrad import nn
 from minigrad.backend import current
+from minigrad.nn import spectral
 from minigrad.testing import check_grads, close
 from minigrad.testing import strategies as ms
 
@@ -206,7 +207,39 @@ def test_what_it_refuses():
         nn.SpectralNorm(nn.Linear(2, 2), image=3)
     with pytest.raises(ValueError, match="positive whole sizes; got n_power_iterations = 0"):
         nn.SpectralNorm(nn.Linear(2, 2), 0)
-    with pytest.raises(ValueError, match=r"eps must be positive and finite; got 0\.0"):
+    with pytest.raises(ValueError, match=r"SpectralNorm needs a positive eps; got 0\.0"):
         nn.SpectralNorm(nn.Linear(2, 2), eps=0.0)
-    with pytest.raises(ValueError, match=r"needs its matrix, with 49152 columns for images of \(3, 128, 128\)"):
+    with pytest.raises(ValueError, match=r"needs its matrix, which is too large for images of \(3, 128, 128\)"):
         nn.SpectralNorm(nn.Conv2d(3, 4, 3), exact=True, image=128)
+    with pytest.raises(ValueError, match=r"its matrix, which is too large for images of \(1, 64, 64\)"):
+        nn.SpectralNorm(nn.Conv2d(1, 64, 3), exact=True, image=64)  # few inputs, but very many outputs
+
+
+@kinds
+def test_the_excess_is_measured_by_steps_where_the_matrix_is_too_large(kind, monkeypatch):
+    layer, how = layers(0)[kind]
+    normed = nn.SpectralNorm(layer, **how)
+    expected = normed.excess()
+    monkeypatch.setattr(spectral, "LARGEST_EXACT", 1)
+    assert abs(normed.excess() - expected) < 1e-3
+    monkeypatch.setattr(spectral, "MOST_ITERATIONS", 1)
+    assert normed.excess() < expected - 1e-3 or normed.image is None
+
+
+def test_vectors_that_are_stuck_are_noticed_without_the_matrix(monkeypatch):
+    """Along the other singular vector power iteration stands still, and σ is underestimated by half."""
+    layer = nn.Conv2d(2, 2, 1, bias=False, dtype="float64")
+    layer.weight.data[...] = on(numpy.diag([2.0, 1.0]).reshape(2, 2, 1, 1))
+    normed = nn.SpectralNorm(layer, image=1)
+    for buffer in normed.buffers():
+        buffer.data[...] = on(numpy.array([0.0, 1.0]).reshape(2, 1, 1))
+    monkeypatch.setattr(spectral, "LARGEST_EXACT", 1)
+    assert abs(normed.excess() - 1.0) < 1e-5
+
+
+def test_a_normalised_layer_can_be_a_function_of_a_vector():
+    """Unravelling replaces the weight, which the normalisation then replaces once more."""
+    model = nn.Sequential(nn.SpectralNorm(nn.Linear(2, 2, dtype="float64")))
+    theta, unravel = nn.ravel(model.eval())
+    x = on(numpy.ones((1, 2)))
+    assert close(unravel(theta)(x), model(x))

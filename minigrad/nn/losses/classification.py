@@ -148,7 +148,7 @@ def as_shares(loss: str, logits: Any, targets: Any) -> Any:
     if not bool(((values >= 0.0) & (values <= 1.0)).all()):
         raise ValueError(
             f"{loss} needs targets from 0 to 1, after the logits; "
-            f"got values from {float(values.min()):g} to {float(values.max()):g}"
+            f"got values from {float(values.min())} to {float(values.max())}"
         )
     return targets
 
