@@ -28,7 +28,7 @@ def check_generator(rng: Any) -> numpy.random.Generator:
 
 
 def check_count(name: str, value: Any, least: int = 1) -> int:
-    """Refuse anything but a whole number that is large enough.
+    """Refuse anything but a whole number that is large enough; True and False are no numbers here.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
     5
     """
     try:
-        count = operator.index(value)
+        count = least - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         count = least - 1
     if count < least:

@@ -21,7 +21,9 @@ class batches:
     A ``for`` loop walks over one epoch. `next_batch` walks on and on, as the training of a GAN wants it. Both move the
     same place: a loop that was broken off, or whose state was loaded, goes on where it stopped, and a loop after the
     last batch of `next_batch` finds nothing left of that epoch. A loop ends with its epoch, also if that was ended by
-    another loop or by `next_batch`, or if a state of another epoch was loaded.
+    another loop or by `next_batch`, or if a state of another epoch was loaded. To walk over two sets of different
+    length side by side, as in domain adaptation, take `next_batch` of both: ``zip`` would leave the longer one in the
+    middle of its epoch.
 
     Parameters
     ----------

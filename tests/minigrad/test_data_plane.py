@@ -225,6 +225,7 @@ def test_every_sampler_needs_a_generator_a_count_and_a_dtype_with_fractions(draw
     ("call", "message"),
     [
         (lambda rng: data.ring(5, 0, rng=rng), "modes must be a whole number of at least 1; got 0"),
+        (lambda rng: data.ring(5, True, rng=rng), "modes must be a whole number of at least 1; got True"),
         (lambda rng: data.ring(5, radius=-1.0, rng=rng), "radius must be at least 0; got -1.0"),
         (lambda rng: data.ring(5, std=-0.1, rng=rng), "std must be at least 0; got -0.1"),
         (lambda rng: data.ring(5, std=math.nan, rng=rng), "std must be a finite number; got nan"),
