@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from numbers import Integral, Real
 from typing import Any
 
 import numpy
@@ -47,3 +48,25 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
     if count < least:
         raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
     return count
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is one real number, also one of NumPy's, and no truth value.
+
+    Examples
+    --------
+    >>> is_number(0.5), is_number(True)
+    (True, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is one whole number, also one of NumPy's, and no truth value.
+
+    Examples
+    --------
+    >>> is_whole(3), is_whole(3.0)
+    (True, False)
+    """
+    return is_number(value) and isinstance(value, Integral)

@@ -254,12 +254,12 @@ class _Kept:
 
 
 def _arrays(tree: Any, where: str) -> Iterator[tuple[str, numpy.ndarray]]:
-    """Walk over the arrays of a tree, on the host, with the places where they stand."""
+    """Walk over the arrays of a copied tree, which holds no Tensors, on the host, with the places where they stand."""
     if isinstance(tree, dict | list | tuple):
         for key, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
             yield from _arrays(part, f"{where}[{key!r}]")
-    elif isinstance(tree, Tensor) or is_array(tree):
-        yield where, to_host(tree.data if isinstance(tree, Tensor) else tree)
+    elif is_array(tree):
+        yield where, to_host(tree)
 
 
 def _checked(step: Any, state: Any, checkpoint: Any, resume: bool) -> dict[str, Any]:

@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
 from typing import Any
 
 import minigrad.numpy as np
+from minigrad.checks import is_number, is_whole
 from minigrad.tape import ShapeError
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether a value is one real number, also one of NumPy's, and no truth value.
-
-    Examples
-    --------
-    >>> is_number(0.5), is_number(True)
-    (True, False)
-    """
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_whole(value: Any) -> bool:
-    """Tell whether a value is one whole number, also one of NumPy's, and no truth value.
-
-    Examples
-    --------
-    >>> is_whole(3), is_whole(3.0)
-    (True, False)
-    """
-    return is_number(value) and isinstance(value, Integral)
 
 
 def check_sizes(layer: str, **sizes: Any) -> tuple[int, ...]:

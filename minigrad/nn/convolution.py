@@ -8,8 +8,9 @@ from typing import Any
 import numpy
 
 import minigrad.numpy as np
+from minigrad.checks import is_whole
 from minigrad.nn import init
-from minigrad.nn.checks import check_sizes, is_whole
+from minigrad.nn.checks import check_sizes
 from minigrad.nn.module import Module
 from minigrad.primitives import convolution
 from minigrad.tape import ShapeError

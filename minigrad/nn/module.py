@@ -185,12 +185,12 @@ class Module:
             f(module)
         return self
 
-    def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
-        """Walk over all tensors of a kind with their dotted names, each once."""
+    def _named(self, *kinds: type[Tensor]) -> Iterator[tuple[str, Any]]:
+        """Walk over all tensors of these kinds with their dotted names, each once."""
         seen: set[int] = set()
         for path, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, kind) and id(value) not in seen:
+                if isinstance(value, kinds) and id(value) not in seen:
                     seen.add(id(value))
                     yield f"{path}.{name}" if path else name, value
 
@@ -284,7 +284,7 @@ class Module:
         >>> {name: array.shape for name, array in nn.Linear(3, 2).state_dict().items()}
         {'weight': (2, 3), 'bias': (2,)}
         """
-        return {name: tensor.data.copy() for name, tensor in self._named(Parameter | Buffer)}  # type: ignore[arg-type]
+        return {name: tensor.data.copy() for name, tensor in self._named(Parameter, Buffer)}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Overwrite parameters and buffers, in place, by the arrays of a dictionary that `state_dict` made.
@@ -316,7 +316,7 @@ class Module:
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict needs a mapping of names to arrays; got a {type(state).__name__}")
-        own: dict[str, Tensor] = dict(self._named(Parameter | Buffer))  # type: ignore[arg-type]
+        own: dict[str, Tensor] = dict(self._named(Parameter, Buffer))
         faults = []
         if strict:
             faults += [f"missing: {name}" for name in own if name not in state]

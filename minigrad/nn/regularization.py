@@ -7,8 +7,8 @@ from typing import Any
 import numpy
 
 from minigrad.backend import current
-from minigrad.checks import check_generator
-from minigrad.nn.checks import floating_input, is_number
+from minigrad.checks import check_generator, is_number
+from minigrad.nn.checks import floating_input
 from minigrad.nn.module import Module
 
 

@@ -10,7 +10,8 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.backend import current, xp
-from minigrad.nn.checks import floating_input, is_number
+from minigrad.checks import is_number
+from minigrad.nn.checks import floating_input
 from minigrad.nn.convolution import Size, pair, rows_and_columns
 from minigrad.nn.module import Module
 from minigrad.primitives.convolution import windows

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import minigrad.numpy as np
-from minigrad.nn.checks import is_whole
+from minigrad.checks import is_whole
 from minigrad.nn.module import Module
 from minigrad.primitives.linear import axes_of
 from minigrad.tape import ShapeError

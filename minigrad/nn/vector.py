@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import accumulate
 from typing import Any
 
 import minigrad.numpy as np
@@ -11,6 +11,7 @@ from minigrad.backend import current
 from minigrad.nn.module import Module, StateError, misfit
 from minigrad.primitives.kinds import raw
 from minigrad.tape import ShapeError, changed_in_place
+from minigrad.tensor import Tensor
 
 
 def ravel(module: Module) -> tuple[Any, Callable[[Any], Module]]:
@@ -58,12 +59,7 @@ def ravel(module: Module) -> tuple[Any, Callable[[Any], Module]]:
         theta = np.as_array(theta)
         if tuple(theta.shape) != (size,):
             raise ShapeError(f"unravel needs a vector of {size} numbers; got shape {tuple(theta.shape)}")
-        values, start = {}, 0
-        for name, p in named.items():
-            end = start + math.prod(p.shape)
-            values[name] = theta[start:end].reshape(p.shape)
-            start = end
-        return module.bound(values)
+        return module.bound(dict(zip(named, _pieces(theta, named.values()), strict=True)))
 
     return vector, unravel
 
@@ -98,11 +94,7 @@ def load_vector(module: Module, vector: Any) -> None:
     size = sum(p.size for p in parameters)
     if tuple(values.shape) != (size,):
         raise ShapeError(f"load_vector needs a vector of {size} numbers; got shape {tuple(values.shape)}")
-    pieces, start = [], 0
-    for p in parameters:
-        end = start + p.size
-        pieces.append(values[start:end].reshape(p.shape))
-        start = end
+    pieces = _pieces(values, parameters)
     for p, piece in zip(parameters, pieces, strict=True):
         fault = misfit(piece, p)
         if fault:
@@ -110,3 +102,9 @@ def load_vector(module: Module, vector: Any) -> None:
     for p, piece in zip(parameters, pieces, strict=True):
         p.data[...] = piece
         changed_in_place(p)
+
+
+def _pieces(vector: Any, parameters: Collection[Tensor]) -> list[Any]:
+    """Cut a vector into pieces of the shapes of the parameters."""
+    ends = accumulate(p.size for p in parameters)
+    return [vector[end - p.size : end].reshape(p.shape) for p, end in zip(parameters, ends, strict=True)]

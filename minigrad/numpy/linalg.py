@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any, NamedTuple
 
 from minigrad.backend import xp
+from minigrad.checks import is_number
 from minigrad.numpy.arrays import as_array
 from minigrad.numpy.shapes import moveaxis
 from minigrad.primitives import general, linear, selection, spectral
@@ -86,8 +86,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """
     x = as_array(x)
     axis = tuple(axis) if isinstance(axis, list) else axis
-    is_number = isinstance(ord, Real) and not isinstance(ord, bool)
-    if not (is_number and (ord > 0 or ord == -math.inf)) and ord not in (None, "fro", "nuc"):
+    if not (is_number(ord) and (ord > 0 or ord == -math.inf)) and ord not in (None, "fro", "nuc"):
         raise ValueError(f"norm knows the orders None, 'fro', 'nuc', inf, -inf and positive numbers; got {ord!r}")
     if ord is None or ord == "fro":
         return general.norm(x, axis=axis, keepdims=keepdims)

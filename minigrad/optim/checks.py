@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from numbers import Integral, Real
 from typing import Any
 
 from minigrad.backend import current
+from minigrad.checks import is_number, is_whole
 from minigrad.tape import ShapeError
 from minigrad.tensor import Tensor
 
@@ -20,7 +20,7 @@ def number(name: str, value: Any) -> float:
     >>> number("lr", 1)
     1.0
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if not is_number(value):
         raise TypeError(f"{name} must be a number; got {value!r}")
     try:
         return float(value)
@@ -78,7 +78,7 @@ def whole(name: str, value: Any, least: int) -> int:
     >>> whole("steps", 3, least=1)
     3
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if not is_whole(value):
         raise TypeError(f"{name} must be a whole number; got {value!r}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}; got {value!r}")
