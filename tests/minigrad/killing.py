@@ -8,11 +8,13 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 
 import numpy
+from tqdm import tqdm
 
 import minigrad as mg
 from minigrad import nn, optim
@@ -118,5 +120,7 @@ def kill_while_training(folder, rng):
 
 
 if __name__ == "__main__":
+    # tqdm's own lock is shared by all forked processes: a victim killed while it holds it would block all later ones
+    tqdm.set_lock(threading.RLock())
     kill = {"saving": kill_while_saving, "training": kill_while_training}[sys.argv[1]]
     kill(Path(sys.argv[2]), random.Random(int(sys.argv[3])))
