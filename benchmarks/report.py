@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
 import statistics
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 
-from benchmarks import Contender
-from benchmarks.worker import load
+from benchmarks import Contender, Measured, Run
 
-LIBRARIES = ("numpy", "torch", "autograd")
 Spread = tuple[float, float, float]
+MIB = 2**20
+
+
+def table(name: str, workload: Any, runs: list[Run]) -> str:
+    """Write all that was measured of a workload."""
+    title = f"### {name}: {(workload.__doc__ or '').splitlines()[0]}\n"
+    lines = growth(workload, runs) if hasattr(workload, "GROWS") else side_by_side(workload, runs[0])
+    return "\n".join([title, *lines])
+
+
+def heading(setting: dict[str, Any]) -> str:
+    """Write what the tables were made with."""
+    lines = []
+    for what, value in setting.items():
+        text = ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else value
+        lines.append(f"- {what}: {f'`{text}`' if what == 'command' else text}")
+    return "\n".join(lines)
+
+
+# Parts of a table
 
 
 def spread(values: list[float]) -> Spread:
@@ -24,81 +39,136 @@ def spread(values: list[float]) -> Spread:
     return statistics.median(values), low, high
 
 
-def ratio(seconds: dict[str, list[float]], name: str, other: str) -> Spread:
-    """Give the spread of the ratios of two contenders' times, each taken within a round."""
-    return spread([a / b for a, b in zip(seconds[name], seconds[other], strict=True)])
+def duration(seconds: float) -> str:
+    """Write a time in the unit that suits it."""
+    for scale, symbol in ((1.0, "s"), (1e3, "ms")):
+        if seconds * scale >= 1.0:
+            return f"{seconds * scale:.2f} {symbol}"
+    return f"{seconds * 1e6:.2f} µs"
 
 
-def target_cell(contender: Contender, seconds: dict[str, list[float]], taken: dict[str, int]) -> str:
-    """Say how each target of a contender came out."""
-    lines = []
-    for other, wanted in contender.targets.items():
-        if other in seconds:
-            median, low, high = ratio(seconds, contender.name, other)
-            lines.append(came_out(f"{median:.2f} ({low:.2f}–{high:.2f}) × {other}", median, wanted))
-        else:
-            lines.append(f"? × {other}, target ≤ {wanted}: not measured")
-    for other, wanted in contender.memory.items():
-        if taken.get(other):
-            share = taken[contender.name] / taken[other]
-            lines.append(came_out(f"{share:.2f} × the memory of {other}", share, wanted))
-        else:
-            lines.append(f"? × the memory of {other}, target ≤ {wanted}: not measured")
-    return "<br>".join(lines)
+def row(cells: list[str]) -> str:
+    """Write one row; the message of an exception may hold what would end a cell or the row."""
+    return f"| {' | '.join(' '.join(cell.replace('|', '/').split()) for cell in cells)} |"
 
 
-def came_out(what: str, came: float, wanted: float) -> str:
-    """Say whether a ratio is as small as wanted."""
-    return f"{what}, target ≤ {wanted}: {'met' if came <= wanted else 'MISSED'}"
+def head(cells: list[str]) -> list[str]:
+    """Write the names of the columns."""
+    return [row(cells), "|---" * len(cells) + "|"]
 
 
-def table(path: Path, result: dict[str, Any]) -> str:
-    """Write a workload's result as a table, one row per contender."""
-    workload, seconds, taken = load(path), result["seconds"], result["bytes"]
+# One table with a row per contender
+
+
+def side_by_side(workload: Any, run: Run) -> list[str]:
+    """Write a workload of one size."""
     unit, per_step = workload.UNIT
-    base = workload.CONTENDERS[0].name
-    shown = getattr(workload, "MEMORY", False)
-    columns = ["contender", f"median per {unit}", "p10–p90", f"× {base}", *["peak memory"][:shown], "target"]
-    lines = [
-        f"### {path.stem}: {(workload.__doc__ or '').splitlines()[0]}\n",
-        f"| {' | '.join(columns)} |",
-        "|---" * len(columns) + "|",
+    difference = getattr(workload, "DIFFERENCE", False)
+    memory = getattr(workload, "MEMORY", False)
+    columns = [
+        "contender",
+        f"median per {unit}",
+        "p10–p90",
+        f"{'over' if difference else '×'} {run.base}",
+        "first step",
     ]
+    columns += ["memory of the process", "beyond the library"] * memory + ["target"]
+    lines = head(columns)
     for contender in workload.CONTENDERS:
-        name = contender.name
-        if name not in seconds:
-            lines.append(f"| {name} | {result['status'][name]} |" + " |" * (len(columns) - 2))
+        came = run.results[contender.name]
+        if not came.seconds:
+            lines.append(row([contender.name, came.status] + [""] * (len(columns) - 2)))
             continue
-        median, low, high = spread([s / per_step for s in seconds[name]])
-        scale, symbol = (1e3, "ms") if median >= 1e-3 else (1e6, "µs")
-        times = f"{median * scale:.2f} {symbol} | {low * scale:.2f}–{high * scale:.2f} {symbol}"
-        relative = "{:.2f} ({:.2f}–{:.2f})".format(*ratio(seconds, name, base)) if base in seconds else ""
-        memory = f"{taken[name] / 2**20:.0f} MiB | " if shown else ""
-        lines.append(f"| {name} | {times} | {relative} | {memory}{target_cell(contender, seconds, taken)} |")
-    return "\n".join(lines)
+        median, low, high = (duration(s) for s in spread([s / per_step for s in came.seconds]))
+        base = run.results[run.base]
+        compared = comparison(came, base, difference) if base.seconds else ""
+        cells = [contender.name, median, f"{low}–{high}", compared, duration(came.first_step)]
+        cells += [f"{came.process / MIB:.0f} MiB", f"{came.beyond / MIB:.1f} MiB"] * memory
+        lines.append(row([*cells, "<br>".join(outcomes(contender, run, difference))]))
+    return lines
 
 
-def processor() -> str:
-    """Name the processor."""
-    information = Path("/proc/cpuinfo")
-    for line in information.read_text().splitlines() if information.exists() else ():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def compare(came: Measured, other: Measured, difference: bool) -> Spread:
+    """Give the spread of the ratios of two contenders' times, or of the differences, each taken within a round."""
+    pairs = zip(came.seconds, other.seconds, strict=True)
+    return spread([a - b if difference else a / b for a, b in pairs])
 
 
-def setting(command: str, threads: int) -> dict[str, str]:
-    """Say what made the tables: versions, machine and command."""
-    versions = {"python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            versions[library] = importlib.metadata.version(library)
-        except importlib.metadata.PackageNotFoundError:
-            versions[library] = "not installed"
-    blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    versions["numpy"] += f" with {blas['name']} {blas['version']}"
-    return {
-        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "Machine": f"{processor()}, cores: {os.cpu_count()}, threads per contender: {threads}",
-        "Command": f"`{command}`",
-    }
+def comparison(came: Measured, other: Measured, difference: bool) -> str:
+    """Write such a spread."""
+    median, low, high = compare(came, other, difference)
+    return f"{median:+.3f} s ({low:.3f}–{high:.3f})" if difference else f"{median:.2f} ({low:.2f}–{high:.2f})"
+
+
+def outcomes(contender: Contender, run: Run, difference: bool) -> list[str]:
+    """Say how each target of a contender came out; they are set for the CPU."""
+    if run.backend != "numpy":
+        return []
+    lines = []
+    came = run.results[contender.name]
+    for name, wanted in contender.targets.items():
+        other = run.results[name]
+        target = f"over {name}, target ≤ {wanted} s" if difference else f"× {name}, target ≤ {wanted}"
+        if other.seconds:
+            met = compare(came, other, difference)[0] <= wanted
+            lines.append(f"{comparison(came, other, difference)} {target}: {'met' if met else 'MISSED'}")
+        else:
+            lines.append(f"? {target}: not measured")
+    for name, wanted in contender.memory.items():
+        other = run.results[name]
+        target = f"× the memory of {name}, target ≤ {wanted}"
+        if came.process and other.process:
+            share = came.process / other.process
+            lines.append(f"{share:.2f} {target}: {'met' if share <= wanted else 'MISSED'}")
+        else:
+            lines.append(f"? {target}: not measured")
+    return lines
+
+
+# Tables with a column per size
+
+
+def growth(workload: Any, runs: list[Run]) -> list[str]:
+    """Write for each size that grows one table of times and one of memory."""
+    unit, per_step = workload.UNIT
+
+    def time(run: Run, came: Measured) -> tuple[float, str]:
+        median = statistics.median(came.seconds) / per_step
+        base = run.results[run.base]
+        return median, duration(median) + (f" (× {compare(came, base, False)[0]:.2f})" if base.seconds else "")
+
+    def memory(run: Run, came: Measured) -> tuple[float, str]:
+        return came.beyond, f"{came.beyond / MIB:.1f} MiB"
+
+    lines = []
+    for what in workload.GROWS:
+        along = [run for run in runs if what in run.size]
+        lines += [f"Time per {unit} (× {along[0].base}) by {what}:\n", *growing(along, what, time), ""]
+        lines += [f"Peak memory beyond the library by {what}:\n", *growing(along, what, memory), ""]
+    return lines[:-1]
+
+
+def growing(runs: list[Run], what: str, measured: Callable[[Run, Measured], tuple[float, str]]) -> list[str]:
+    """Write one row per contender, one column per size, and the slopes."""
+    sizes = [run.size[what] for run in runs]
+    lines = head(["contender", *(f"{size:,}" for size in sizes), "slope", "slope at the end"])
+    for name in runs[0].results:
+        points, cells = [], []
+        for run, size in zip(runs, sizes, strict=True):
+            came = run.results[name]
+            value, cell = measured(run, came) if came.seconds else (0.0, came.status)
+            cells.append(cell)
+            if value > 0.0:
+                points.append((size, value))
+        if not points and len(set(cells)) == 1:  # one reason for all sizes is said once
+            cells[1:] = [""] * (len(cells) - 1)
+        lines.append(row([name, *cells, slope(points), slope(points[-2:])]))
+    return lines
+
+
+def slope(points: list[tuple[int, float]]) -> str:
+    """Give the slope of the line through the logarithms: 1 for what grows like the size, 2 for its square."""
+    if len(points) < 2:
+        return ""
+    sizes, values = numpy.log(points).T
+    return f"{numpy.polyfit(sizes, values, 1)[0]:.2f}"

@@ -15,13 +15,16 @@ from numpy import ndarray as _ndarray
 from minigrad import data, nn, numpy, optim, prox, testing
 from minigrad.backend import BackendError, MixedDevicesError, to_host, use
 from minigrad.checkpoint import CheckpointError, load, save
+from minigrad.compiling import Compiled, CompileError, compile
 from minigrad.history import History
 from minigrad.numpy import linalg
+from minigrad.sweeping import Results, Run, RunError, sweep
 from minigrad.tape import AnomalyError, GraphError, ShapeError
 from minigrad.tensor import Tensor, detect_anomaly, no_grad, tensor
 from minigrad.training import DivergenceError, fit
 from minigrad.transforms import (
     Linearization,
+    gauss_newton,
     ggnvp,
     grad,
     hessian,
@@ -39,17 +42,24 @@ __all__ = [
     "AnomalyError",
     "BackendError",
     "CheckpointError",
+    "CompileError",
+    "Compiled",
     "DivergenceError",
     "GraphError",
     "History",
     "Linearization",
     "MixedDevicesError",
+    "Results",
+    "Run",
+    "RunError",
     "ShapeError",
     "Tensor",
     "asnumpy",
+    "compile",
     "data",
     "detect_anomaly",
     "fit",
+    "gauss_newton",
     "ggnvp",
     "grad",
     "hessian",
@@ -65,6 +75,7 @@ __all__ = [
     "optim",
     "prox",
     "save",
+    "sweep",
     "tensor",
     "testing",
     "use",

@@ -8,15 +8,18 @@ thread can work on the GPU while another stays on the CPU.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy
 
 _SCALARS = (numpy.generic, float, int)
 REAL = "fiub"  # the kinds of dtype that hold real numbers
+MOST_UNSETTLED = 1000
+LARGEST_REMEMBERED = (32 << 20) - (1 << 16)  # bytes; the C library learns nothing from larger blocks
 
 
 class BackendError(RuntimeError):
@@ -53,6 +56,18 @@ class Backend:
     ndarray: type
     asnumpy: Callable[[Any], numpy.ndarray]
 
+    def apart(self, function: Callable[..., Any], *args: Any, tensors: Iterable[Any] = ()) -> Any:
+        """Call something that is no arithmetic, such as a draw of random numbers, or that moves tensors in place.
+
+        Here it is just called. The recorder of `minigrad.compile` keeps it as one call.
+
+        Examples
+        --------
+        >>> load("numpy").apart(max, 1, 2)
+        2
+        """
+        return function(*args)
+
     def own(self, value: Any) -> Any:
         """Give the result of an operation as an array of this backend (reductions give NumPy scalars).
 
@@ -69,6 +84,16 @@ class Backend:
                 "Make every array under the same backend (see minigrad.use), or copy with minigrad.asnumpy."
             )
         return value
+
+    def scalar(self, value: Any) -> Any:
+        """Give a host array without axes as a NumPy scalar, which prints and compares as a number.
+
+        Examples
+        --------
+        >>> load("numpy").scalar(numpy.array(2.0))
+        np.float64(2.0)
+        """
+        return value[()] if isinstance(value, numpy.ndarray) and not value.ndim else value
 
     def operand(self, value: Any) -> Any:
         """Check and convert what stands beside a Tensor in an operation: an array, a list, or a scalar.
@@ -142,6 +167,9 @@ def _library(value: Any) -> str:
 
 
 def _numpy() -> Backend:
+    # Linux's C library gives freed memory back to the system, to take it again for the next array, unless it has seen
+    # a block as large as this one freed before. Without this line every sweep pays for its memory page by page.
+    numpy.empty(LARGEST_REMEMBERED, "uint8")
     return Backend("numpy", numpy, numpy.ndarray, numpy.asarray)
 
 
@@ -267,6 +295,74 @@ class _ActiveNamespace:
 xp: Any = _ActiveNamespace()
 
 
+_unsettled: ContextVar[tuple[int, dict[Any, Any]] | None] = ContextVar("minigrad_unsettled", default=None)
+
+
+def settle_later(condition: Any, error: Callable[..., Exception], arrays: Sequence[Any], line: str) -> None:
+    """Keep a condition that a device still computes, and the error to raise at the next `settle` if it does not hold.
+
+    They are kept for this thread. A call that is repeated adds to what was kept for it, with the arrays of the first
+    time that the condition did not hold, so that a loop that never reads a number does not fill the memory. At every
+    thousandth condition the host waits.
+
+    Parameters
+    ----------
+    condition : array of shape ()
+        On a device.
+    error : callable
+        Makes the error of the arrays; called only if the condition does not hold.
+    arrays : sequence of array
+        They are copied, because they may be changed before the error is made.
+    line : str
+        The line of the call that it is about.
+
+    Examples
+    --------
+    >>> settle_later(xp.asarray(True), ValueError, [], "train.py:7: loss = cross_entropy(model(x), labels)")
+    >>> settle()
+    """
+    count, kept = _unsettled.get() or (0, {})
+    site = (line, *_parts(error), type(condition), *((x.shape, x.dtype) for x in arrays))
+    if site in kept:
+        earlier, error, copies = kept[site]
+        copies = [xp.where(earlier, new, old) for new, old in zip(arrays, copies, strict=True)]
+        condition = earlier & condition
+    else:
+        copies = [x.copy() for x in arrays]
+    _unsettled.set((count + 1, kept | {site: (condition, error, copies)}))
+    if count + 1 == MOST_UNSETTLED:
+        settle()
+
+
+def _parts(error: Any) -> tuple[Any, ...]:
+    """Give what is equal in two partial functions that are made alike."""
+    return (error.func, *error.args, *error.keywords.items()) if isinstance(error, partial) else (error,)
+
+
+def settle() -> None:
+    """Wait for the conditions that were kept, and raise the error of the first that does not hold.
+
+    Whatever reads a number from a device calls this first. Notes at the error tell where the call was that it is about,
+    and which other calls were wrong.
+
+    Examples
+    --------
+    >>> settle()  # nothing was kept
+    """
+    unsettled = _unsettled.get()
+    if unsettled is None:
+        return
+    _, kept = unsettled
+    _unsettled.set(None)
+    failed = [(error(*copies), site[0]) for site, (condition, error, copies) in kept.items() if not bool(condition)]
+    if failed:
+        (first, line), *others = failed
+        first.add_note(f"This is about the call at {line}. A device tells such an error only when a number is read.")
+        for error, line in others:
+            first.add_note(f"Wrong was also the call at {line}. {error}")
+        raise first
+
+
 def to_host(value: Any) -> numpy.ndarray:
     """Copy an array of any backend to the host as a NumPy array.
 
@@ -279,5 +375,6 @@ def to_host(value: Any) -> numpy.ndarray:
         return value
     for backend in (*_loaded.values(), current()):
         if isinstance(value, backend.ndarray):
+            settle()
             return backend.asnumpy(value)
     return numpy.asarray(value)

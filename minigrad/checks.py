@@ -3,10 +3,53 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
 import numpy
+
+from minigrad.backend import current, settle_later
+from minigrad.tape import calling_line
+
+ON_HOST = (bool, numpy.bool_, numpy.ndarray)
+
+
+def require(condition: Any, error: Callable[..., Exception], *arrays: Any) -> None:
+    """Raise an error if a condition on the values of arrays does not hold, without waiting for a device.
+
+    On the host the error is raised at once. A condition on a device is kept, and its error is raised when the host next
+    reads a number and so waits for the device anyway. A note at the error then tells which line it is about.
+
+    Parameters
+    ----------
+    condition : bool or array of shape ()
+        What has to hold.
+    error : callable
+        Makes the error of the arrays; called only if the condition does not hold. It is a function of a module, or a
+        `functools.partial` of one with what else it needs, so that repeated calls are known to ask the same.
+    *arrays : array
+        What the error reads. On a device they are copied, because they may be changed before it does.
+
+    Examples
+    --------
+    >>> labels = numpy.array([0, 3])
+    >>> require((labels < 3).all(), lambda x: ValueError(f"a label is {x.max()}"), labels)
+    Traceback (most recent call last):
+    ValueError: a label is 3
+    """
+    if isinstance(condition, ON_HOST):
+        if not condition:
+            raise error(*arrays)
+    else:
+        current().apart(_judge, condition, error, *arrays)
+
+
+def _judge(condition: Any, error: Callable[..., Exception], *arrays: Any) -> None:
+    if isinstance(condition, ON_HOST):
+        require(condition, error, *arrays)
+    else:
+        settle_later(condition, error, arrays, calling_line())
 
 
 def check_generator(rng: Any) -> numpy.random.Generator:

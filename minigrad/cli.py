@@ -28,9 +28,9 @@ DEFAULT_OUT = "minigrad-tour"
 
 # The optional packages of pyproject.toml; a test compares the two.
 EXTRAS = {
-    "test": ("pytest", "hypothesis", "pytest-xdist", "scipy", "autograd"),
+    "test": ("pytest", "hypothesis", "pytest-xdist", "scipy", "autograd", "distributed"),
     "dev": ("ruff", "mypy", "types-tqdm"),
-    "bench": ("autograd", "scipy", "torch"),
+    "bench": ("autograd", "scipy", "mygrad", "jax", "torch"),
 }
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -24,7 +24,8 @@ def flatten(container: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
         keys = list(container)
         return _joined(parts, lambda values: dict(zip(keys, values, strict=True)))
     if isinstance(container, tuple) and hasattr(container, "_fields"):
-        return _joined([flatten(part) for part in container], lambda values: type(container)(*values))
+        kind = type(container)
+        return _joined([flatten(part) for part in container], lambda values: kind(*values))
     if isinstance(container, tuple):
         return _joined([flatten(part) for part in container], tuple)
     if isinstance(container, list):
@@ -40,11 +41,11 @@ def _only(leaves: Iterable[Any]) -> Any:
 def _joined(
     parts: list[tuple[list[Any], Callable[[Iterable[Any]], Any]]], wrap: Callable[[list[Any]], Any]
 ) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
-    counts = [len(leaves) for leaves, _ in parts]
+    inside = [(len(leaves), inner) for leaves, inner in parts]  # not the leaves, which it would keep alive
 
     def rebuild(leaves: Iterable[Any]) -> Any:
         rest = iter(leaves)
-        return wrap([inner([next(rest) for _ in range(n)]) for n, (_, inner) in zip(counts, parts, strict=True)])
+        return wrap([inner([next(rest) for _ in range(n)]) for n, inner in inside])
 
     return [leaf for leaves, _ in parts for leaf in leaves], rebuild
 

@@ -254,7 +254,7 @@ def as_number(name: str, value: Any) -> float:
     if not hasattr(data, "dtype") or data.dtype.kind not in REAL or data.size != 1:
         what = f"an array of shape {tuple(data.shape)}" if hasattr(data, "shape") else f"a {type(data).__name__}"
         raise TypeError(f"the metric {name!r} must be one number; got {what}")
-    return float(data.reshape(()))
+    return float(to_host(data).reshape(()))
 
 
 def _draw(ax: Axes, steps: numpy.ndarray, values: numpy.ndarray, name: str, i: int, smooth: int) -> None:

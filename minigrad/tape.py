@@ -164,14 +164,26 @@ class Primitive:
         ``pull[i](g, ans, *args, **params)`` is the cotangent of argument i, up to broadcasting.
     forward : callable, optional
         Computes the answer from raw arrays.
+    keeps : bool
+        Whether forward gives a pair, the answer and something that the rules then get as ``kept=``, so that they need
+        not compute it again. It is a plain array: where a rule is given nodes, it has to compute it from them.
     """
 
-    def __init__(self, name: str, kind: str, push: Any, pull: Any, forward: Callable[..., Array] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        push: Any,
+        pull: Any,
+        forward: Callable[..., Any] | None = None,
+        keeps: bool = False,
+    ) -> None:
         self.name = name
         self.kind = kind
         self.push = push
         self.pull = pull
         self.forward = forward
+        self.keeps = keeps
         self.forwards: dict[Any, Callable[..., Array]] = {}
         self.__doc__ = f"{name}, a primitive of kind {kind!r}."
 
@@ -195,7 +207,8 @@ class Primitive:
                     refuse_output_settings(self.name, params)
                 return record(self, args, params)
         backend = active.get() or current()
-        return (self.forwards.get(backend) or self.forward_on(backend))(*args, **params)
+        out = (self.forwards.get(backend) or self.forward_on(backend))(*args, **params)
+        return out[0] if self.keeps else out
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}: {self.kind}>"
@@ -238,6 +251,9 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         out = (primitive.forwards.get(backend) or primitive.forward_on(backend))(*inputs, **params)
     except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
         raise explained(primitive, inputs, error, backend) from None
+    if primitive.keeps:
+        out, kept = out
+        params = params | {"kept": kept}
     if type(out) is not array:
         out = backend.own(out)
     node = make_node()

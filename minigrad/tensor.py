@@ -11,7 +11,7 @@ import numpy
 from numpy import ndarray
 
 from minigrad import tape
-from minigrad.backend import REAL, current, to_host
+from minigrad.backend import REAL, current, settle, to_host
 from minigrad.primitives import elementwise as e
 from minigrad.primitives import linear
 from minigrad.primitives.bilinear import matmul
@@ -115,6 +115,7 @@ class Tensor(Node):
         >>> tensor([2.5]).item()
         2.5
         """
+        settle()
         return self.data.item()
 
     def tolist(self) -> Any:
@@ -125,6 +126,7 @@ class Tensor(Node):
         >>> tensor([[1.0, 2.0]]).tolist()
         [[1.0, 2.0]]
         """
+        settle()
         return self.data.tolist()
 
     def detach(self) -> Tensor:
@@ -286,6 +288,7 @@ class Tensor(Node):
         return (self[i] for i in range(len(self.data)))
 
     def __bool__(self) -> bool:
+        settle()
         return bool(self.data)
 
     def __int__(self) -> int:
@@ -298,7 +301,7 @@ class Tensor(Node):
         return float(self._constant("float()"))
 
     def __format__(self, spec: str) -> str:
-        return format(self.data.item() if not self.ndim else self, spec) if spec else str(self)
+        return format(self.item() if not self.ndim else self, spec) if spec else str(self)
 
     def _constant(self, what: str) -> Array:
         if self.needs & ~1:
@@ -306,6 +309,7 @@ class Tensor(Node):
                 f"{what} of a value under differentiation would lose its derivative (math.sin(x) does this too). "
                 "Use the functions of minigrad.numpy; for a plain number on purpose, x.item()."
             )
+        settle()
         return self.data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy
-from tqdm import tqdm
 
 from minigrad.backend import to_host
 from minigrad.checkpoint import archive
@@ -122,6 +121,8 @@ def fit(
     >>> fit(step, 3, state={"x": x, "optimizer": optimizer})["loss"]
     array([1.    , 0.25  , 0.0625])
     """
+    from tqdm import tqdm  # it takes several megabytes, which only a training needs
+
     steps, every = check_count("steps", steps), check_count("every", every)
     objects = _checked(step, state, checkpoint, resume)
     history = History()
@@ -135,7 +136,7 @@ def fit(
         _check_complete(checkpoint, objects)
         load(checkpoint, **objects, history=history)
     done = history.last
-    with CtrlC() as ctrl_c, tqdm(total=max(steps, done), initial=done, disable=None) as bar:
+    with CtrlC() as ctrl_c, tqdm(total=max(steps, done), initial=done, disable=None, leave=None) as bar:
         kept = _Kept(objects, checkpoint, history)
         for j in range(done + 1, steps + 1):
             metrics = _metrics(step(j))
@@ -158,7 +159,8 @@ def fit(
 class CtrlC:
     """Note the first Ctrl-C inside a ``with`` block, and say so on a terminal; the second raises KeyboardInterrupt.
 
-    Only the main thread can do this; in others, and where Ctrl-C is ignored, nothing changes.
+    Only the main thread can do this; in others, and where Ctrl-C is ignored, nothing changes. Nor does it inside
+    another such block, which decides: a training that is one of many is not to end halfway and count as done.
 
     Attributes
     ----------
@@ -179,7 +181,8 @@ class CtrlC:
 
     def __enter__(self) -> CtrlC:
         before = signal.getsignal(signal.SIGINT)
-        if before not in (None, signal.SIG_IGN) and threading.current_thread() is threading.main_thread():
+        taken = before in (None, signal.SIG_IGN) or isinstance(getattr(before, "__self__", None), CtrlC)
+        if not taken and threading.current_thread() is threading.main_thread():
             self._before = before
             signal.signal(signal.SIGINT, self._on_signal)
         return self
@@ -192,6 +195,8 @@ class CtrlC:
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
+        from tqdm import tqdm
+
         # the signal may come while something is being printed, and a message must not end a training
         with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
             if sys.stderr.isatty():

@@ -13,8 +13,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy
-
 from minigrad import tape
 from minigrad.backend import REAL, current, xp
 from minigrad.containers import arranged_like, flatten, same_structure
@@ -85,8 +83,9 @@ class Linearization:
         moved = _matching(tangents, self._primals, self._inputs, "tangent", "primal")
         known = {node.serial: t for node, t in zip(self._inputs, moved, strict=True)}
         tape.push(self._nodes(), known, self._bit, [x for x in self._outputs if isinstance(x, Node)])
+        given = set(map(id, moved))
         return self._rebuild_out(
-            _finished(known.get(x.serial), x, moved) if isinstance(x, Node) else _zeros(x) for x in self._outputs
+            _finished(known.get(x.serial), x, given) if isinstance(x, Node) else _zeros(x) for x in self._outputs
         )
 
     def pull(self, cotangent: Any) -> tuple[Any, ...]:
@@ -107,27 +106,31 @@ class Linearization:
         >>> linearize(lambda x, y: x * y, 2.0, 5.0)[1].pull(1.0)
         (np.float64(5.0), np.float64(2.0))
         """
-        return self._pulled(cotangent, self._nodes(), consume=False)
-
-    def pull_once(self, cotangent: Any) -> tuple[Any, ...]:
-        """Pull a cotangent back and free the graph on the way, for when no second sweep is wanted.
-
-        Examples
-        --------
-        >>> linearize(lambda x: x**2, 3.0)[1].pull_once(1.0)
-        (np.float64(6.0),)
-        """
-        nodes, self._tape = self._nodes(), None
-        return self._pulled(cotangent, nodes, consume=True)
-
-    def _pulled(self, cotangent: Any, nodes: list[Node], consume: bool) -> tuple[Any, ...]:
         seeds = _matching(cotangent, self._value, self._outputs, "cotangent", "value")
         known: dict[int, Any] = {}
         for x, seed in zip(self._outputs, seeds, strict=True):
             if isinstance(x, Node) and x.needs & self._bit:
                 known[x.serial] = known[x.serial] + seed if x.serial in known else seed
+        return self._swept(known, seeds, self._nodes(), consume=False)
+
+    def gradient_once(self) -> tuple[Any, ...]:
+        """Pull 1 back from a value that is one number, and free the graph on the way.
+
+        Examples
+        --------
+        >>> linearize(lambda x: x**2, 3.0)[1].gradient_once()
+        (np.float64(6.0),)
+        """
+        nodes, self._tape = self._nodes(), None
+        (output,) = self._outputs
+        seed = xp.ones(output.shape, output.dtype)
+        known = {output.serial: seed} if isinstance(output, Node) and output.needs & self._bit else {}
+        return self._swept(known, [seed], nodes, consume=True)
+
+    def _swept(self, known: dict[int, Any], seeds: list[Any], nodes: list[Node], consume: bool) -> tuple[Any, ...]:
         tape.pull(nodes, known, self._bit, consume)
-        pulled = [_finished(known.get(x.serial), x, seeds) for x in self._inputs]
+        given = set(map(id, seeds))
+        pulled = [_finished(known.get(x.serial), x, given) for x in self._inputs]
         return self._rebuild_in(_once(pulled))
 
     def _nodes(self) -> list[Node]:
@@ -292,7 +295,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 f"the gradient is that of one number, and the function returned {what}. "
                 "Reduce it, for example with np.sum, or use jacobian or vjp."
             )
-        gradients = linearization.pull_once(xp.ones(shape, out.dtype))
+        gradients = linearization.gradient_once()
         return out, gradients[0] if single else gradients
 
     return value_and_gradient
@@ -371,10 +374,56 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     return jvp(grad(f), (x,), (v,))[1]
 
 
+def gauss_newton(model: Function, loss: Function, x: Any) -> Callable[[Any], Any]:
+    """Give the generalised Gauss-Newton matrix of ``loss(model(x))`` as a reusable product: v ↦ Jᵀ H_loss J v.
+
+    Push v through the model, multiply by the curvature of the loss at its output, and pull the result back. Model and
+    loss run once, here; each product costs two sweeps through the model and one through the gradient of the loss.
+
+    Parameters
+    ----------
+    model : callable
+        From parameters to outputs.
+    loss : callable
+        From outputs to one number; convex for a positive semi-definite matrix.
+    x : array or container
+        Parameters.
+
+    Returns
+    -------
+    callable
+        From a vector of x's structure to the product, of the same structure. Can be called any number of times.
+
+    Raises
+    ------
+    ShapeError
+        If the loss is not one number, or, when called, if the vector does not have the structure and shapes of x.
+
+    References
+    ----------
+    Schraudolph, N. N. (2002). Fast curvature matrix-vector products for second-order gradient descent. Neural
+    Computation 14(7), 1723-1738.
+
+    Examples
+    --------
+    >>> import minigrad.numpy as np
+    >>> product = gauss_newton(lambda x: x**2, lambda z: np.sum(z**2), np.array([1.0, 3.0]))
+    >>> product(np.array([1.0, 0.0])), product(np.array([0.0, 1.0]))
+    (array([8., 0.]), array([ 0., 72.]))
+    """
+    out, of_model = linearize(model, x)
+    _, of_slope = linearize(grad(loss), out)
+
+    def product(v: Any) -> Any:
+        return of_model.pull(of_slope.push(of_model.push(v)))[0]
+
+    return product
+
+
 def ggnvp(model: Function, loss: Function, x: Any, v: Any) -> Any:
     """Multiply the generalised Gauss-Newton matrix of ``loss(model(x))`` by a vector: Jᵀ H_loss J v.
 
-    Push v through the model, multiply by the curvature of the loss at its output, and pull the result back.
+    For many products at one point, `gauss_newton` runs the model only once.
 
     Parameters
     ----------
@@ -396,8 +445,7 @@ def ggnvp(model: Function, loss: Function, x: Any, v: Any) -> Any:
     >>> ggnvp(lambda x: x**2, lambda z: np.sum(z**2), np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     array([ 8., 72.])
     """
-    out, linearization = linearize(model, x)
-    return linearization.pull(hvp(loss, out, linearization.push(v)))[0]
+    return gauss_newton(model, loss, x)(v)
 
 
 def jacobian(f: Function) -> Function:
@@ -515,18 +563,22 @@ def scalar(x: Any) -> Any:
 
     Examples
     --------
+    >>> import numpy
     >>> scalar(numpy.array(2.0))
     np.float64(2.0)
     """
-    return x[()] if isinstance(x, numpy.ndarray) and not x.ndim else x
+    return current().scalar(x)
 
 
 def _zeros(x: Any) -> Any:
     return scalar(xp.zeros_like(x.data if isinstance(x, Node) else x))
 
 
-def _finished(derivative: Any, node: Any, given: list[Any]) -> Any:
-    """Give a derivative to the outside: zeros where none arrived, and a copy where somebody else holds it too."""
+def _finished(derivative: Any, node: Any, given: set[int]) -> Any:
+    """Give a derivative to the outside: zeros where none arrived, and a copy where somebody else holds it too.
+
+    Those whose ids are in `given` belong to the caller.
+    """
     if derivative is None:
         return _zeros(node)
     if isinstance(derivative, Node):
@@ -534,7 +586,7 @@ def _finished(derivative: Any, node: Any, given: list[Any]) -> Any:
     array: Any = current().ndarray
     if not isinstance(derivative, array):
         return scalar(current().own(derivative))
-    shared = derivative.base is not None or any(derivative is x for x in given)
+    shared = derivative.base is not None or id(derivative) in given
     return scalar(derivative.copy(order="K") if shared else derivative)
 
 

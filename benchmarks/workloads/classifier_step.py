@@ -4,31 +4,27 @@ A network 784-256-128-10 with ReLU, batches of 64, float32: forward, softmax cro
 gradient descent. It returns the loss and the gradients before the update, so the next loss checks the update too.
 """
 
-from itertools import pairwise
-
 import numpy
 
-from benchmarks import Contender
+from benchmarks import Contender, devices
+from benchmarks.by_hand import drawn_layers, joined, pieces
 
 SIZES = (784, 256, 128, 10)
 BATCH = 64
 RATE = 0.01
 UNIT = ("step", 1)
 TOLERANCE = 1e-4
+MEMORY = True
 
 
 def problem(seed):
     """Draw a batch and the first parameters."""
     rng = numpy.random.default_rng(seed)
-    layers = []
-    for inputs, outputs in pairwise(SIZES):
-        bound = inputs**-0.5
-        layers.append(rng.uniform(-bound, bound, (outputs, inputs)).astype("float32"))
-        layers.append(rng.uniform(-bound, bound, outputs).astype("float32"))
+    parameters = drawn_layers(rng, SIZES)
     return {
         "x": rng.standard_normal((BATCH, SIZES[0])).astype("float32"),
         "labels": rng.integers(0, SIZES[-1], BATCH),
-        "parameters": layers,
+        "parameters": parameters,
     }
 
 
@@ -38,7 +34,7 @@ def by_hand(x, labels, parameters):
     Every array is allocated once, every operation writes into one of them, and the update is two operations, because
     the parameters are pieces of one vector and the gradients of another.
     """
-    vector = numpy.concatenate([p.ravel() for p in parameters])
+    vector = joined(parameters)
     gradient, change = numpy.empty_like(vector), numpy.empty_like(vector)
     w1, b1, w2, b2, w3, b3 = pieces(vector, parameters)
     gradients = dw1, db1, dw2, db2, dw3, db3 = pieces(gradient, parameters)
@@ -87,12 +83,6 @@ def by_hand(x, labels, parameters):
     return step
 
 
-def pieces(vector, like):
-    """Cut a vector into views of the shapes of other arrays."""
-    ends = numpy.cumsum([array.size for array in like])
-    return [part.reshape(array.shape) for part, array in zip(numpy.split(vector, ends[:-1]), like, strict=True)]
-
-
 def products_alone(x, labels, parameters):
     """Do the eight matrix products and nothing else: a floor that no library can get under."""
     w1, _, w2, _, w3, _ = parameters
@@ -113,13 +103,20 @@ def products_alone(x, labels, parameters):
     return step
 
 
-def minigrad_nn(x, labels, parameters):
+def network(nn):
+    """Build the network of a library that has PyTorch's names."""
+    a, b, c, d = SIZES
+    return nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Linear(b, c), nn.ReLU(), nn.Linear(c, d))
+
+
+def minigrad_step(x, labels, parameters):
     """Layers and an optimizer."""
     from minigrad import nn, optim
 
-    model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
+    x, labels = devices.on_backend(x), devices.on_backend(labels)
+    model = network(nn)
     for parameter, value in zip(model.parameters(), parameters, strict=True):
-        parameter.data[...] = value
+        parameter.data[...] = devices.on_backend(value)
     optimizer = optim.SGD(model.parameters(), lr=RATE)
 
     def step():
@@ -127,9 +124,21 @@ def minigrad_nn(x, labels, parameters):
         loss = nn.cross_entropy(model(x), labels)
         loss.backward()
         optimizer.step()
-        return loss.item(), *(parameter.grad for parameter in optimizer.params)
+        return loss, *(parameter.grad for parameter in optimizer.params)
 
     return step
+
+
+def minigrad_nn(x, labels, parameters):
+    """Layers and an optimizer."""
+    return devices.reading(minigrad_step(x, labels, parameters))
+
+
+def minigrad_compiled(x, labels, parameters):
+    """The same step, replayed."""
+    import minigrad as mg
+
+    return devices.reading(mg.compile(minigrad_step(x, labels, parameters)))
 
 
 def pytorch(x, labels, parameters):
@@ -137,11 +146,11 @@ def pytorch(x, labels, parameters):
     import torch
     from torch import nn
 
-    x, labels = torch.tensor(x), torch.tensor(labels)
-    model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
+    x, labels = devices.on_torch(x), devices.on_torch(labels)
+    model = network(nn).to(devices.torch_device())
     learned = list(model.parameters())
     for parameter, value in zip(learned, parameters, strict=True):
-        parameter.data[...] = torch.tensor(value)
+        parameter.data[...] = devices.on_torch(value)
     optimizer = torch.optim.SGD(learned, lr=RATE)
 
     def step():
@@ -180,10 +189,68 @@ def hips_autograd(x, labels, parameters):
     return step
 
 
+def mygrad(x, labels, parameters):
+    """Tensors and `backward`, and the update by hand."""
+    import mygrad as mg
+    from mygrad.nnet import relu, softmax_crossentropy
+
+    parameters = [mg.tensor(p) for p in parameters]
+    w1, b1, w2, b2, w3, b3 = parameters
+
+    def step():
+        h = relu(mg.matmul(x, w1.T) + b1)
+        h = relu(mg.matmul(h, w2.T) + b2)
+        loss = softmax_crossentropy(mg.matmul(h, w3.T) + b3, labels)
+        loss.backward()
+        gradients = [p.grad for p in parameters]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.data -= RATE * gradient
+        return loss.item(), *gradients
+
+    return step
+
+
+def jax_jit(x, labels, parameters):
+    """A loss of a list of arrays, its gradient, and the update by hand, compiled as one function."""
+    import jax
+    import jax.numpy as np
+
+    def loss_of(parameters, x, labels):
+        w1, b1, w2, b2, w3, b3 = parameters
+        h = jax.nn.relu(x @ w1.T + b1)
+        h = jax.nn.relu(h @ w2.T + b2)
+        logits = h @ w3.T + b3
+        picked = np.take_along_axis(logits, labels[:, None], axis=1)
+        return np.mean(jax.nn.logsumexp(logits, axis=1, keepdims=True) - picked)
+
+    @jax.jit
+    def move(parameters, x, labels):
+        loss, gradients = jax.value_and_grad(loss_of)(parameters, x, labels)
+        return [p - RATE * g for p, g in zip(parameters, gradients, strict=True)], (loss, *gradients)
+
+    def step():
+        nonlocal parameters
+        parameters, outcome = move(parameters, x, labels)
+        return jax.block_until_ready(outcome)
+
+    return step
+
+
 CONTENDERS = [
     Contender("NumPy by hand", by_hand),
     Contender("matrix products alone", products_alone),
-    Contender("minigrad nn, optim", minigrad_nn, like="NumPy by hand", targets={"NumPy by hand": 1.15}),
-    Contender("PyTorch", pytorch, like="NumPy by hand"),
-    Contender("autograd", hips_autograd, like="NumPy by hand"),
+    Contender(
+        "minigrad nn, optim",
+        minigrad_nn,
+        like="NumPy by hand",
+        targets={"NumPy by hand": 1.15},
+        memory={"NumPy by hand": 1.25},
+        library="minigrad",
+        gpu=True,
+    ),
+    Contender("minigrad, compiled", minigrad_compiled, like="NumPy by hand", library="minigrad"),
+    Contender("PyTorch", pytorch, like="NumPy by hand", library="torch", gpu=True),
+    Contender("autograd", hips_autograd, like="NumPy by hand", library="autograd"),
+    Contender("MyGrad", mygrad, like="NumPy by hand", library="mygrad"),
+    Contender("JAX jit", jax_jit, like="NumPy by hand", library="jax"),
 ]

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy
 
-from benchmarks import Contender
+from benchmarks import Contender, devices
 
 CHANNELS = (3, 64, 128, 256, 512)
 LATENT = 100
@@ -54,9 +54,10 @@ def minigrad_nn(images, latent, weights):
     """Layers, losses and optimizers."""
     from minigrad import nn, no_grad, optim
 
+    images, latent = devices.on_backend(images), devices.on_backend(latent)
     generator, discriminator, pairs = networks(nn, weights)
     for layer, weight in pairs:
-        layer.weight.data[...] = weight
+        layer.weight.data[...] = devices.on_backend(weight)
     optimizers = [optim.SGD(network.parameters(), RATE) for network in (generator, discriminator)]
     ends = [generator[0], generator[-2], discriminator[0], discriminator[-1]]
 
@@ -82,13 +83,16 @@ def pytorch(images, latent, weights):
     from torch import nn
     from torch.nn.functional import binary_cross_entropy_with_logits as loss_of
 
-    images, latent = torch.tensor(images), torch.tensor(latent)
+    images, latent = devices.on_torch(images), devices.on_torch(latent)
     generator, discriminator, pairs = networks(nn, weights)
+    generator.to(devices.torch_device())
+    discriminator.to(devices.torch_device())
     for layer, weight in pairs:
-        layer.weight.data[...] = torch.tensor(weight)
+        layer.weight.data[...] = devices.on_torch(weight)
     optimizers = [torch.optim.SGD(network.parameters(), RATE) for network in (generator, discriminator)]
     ends = [generator[0], generator[-2], discriminator[0], discriminator[-1]]
-    yes, no = torch.ones(BATCH, 1, 1, 1), torch.zeros(BATCH, 1, 1, 1)
+    shape, where = (BATCH, 1, 1, 1), devices.torch_device()
+    yes, no = torch.ones(shape, device=where), torch.zeros(shape, device=where)
 
     def step():
         optimizers[1].zero_grad()
@@ -107,6 +111,13 @@ def pytorch(images, latent, weights):
 
 
 CONTENDERS = [
-    Contender("minigrad nn, optim", minigrad_nn, targets={"PyTorch": 2.5}, memory={"PyTorch": 2.0}, library="minigrad"),
-    Contender("PyTorch", pytorch, like="minigrad nn, optim", library="torch"),
+    Contender(
+        "minigrad nn, optim",
+        minigrad_nn,
+        targets={"PyTorch": 2.5},
+        memory={"PyTorch": 2.0},
+        library="minigrad",
+        gpu=True,
+    ),
+    Contender("PyTorch", pytorch, like="minigrad nn, optim", library="torch", gpu=True),
 ]

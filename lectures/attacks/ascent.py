@@ -9,6 +9,7 @@ from typing import Any
 
 import minigrad as mg
 import minigrad.numpy as np
+from minigrad.checks import require
 
 Loss = Callable[[Any], Any]
 
@@ -109,11 +110,14 @@ def ascent_direction(loss: Loss, x: Any) -> Any:
     """
     with mg.no_grad():  # the model's parameters are constants here
         gradient = mg.grad(loss)(x)
-    if not bool(np.isfinite(gradient).all()):
-        raise FloatingPointError(
-            "the loss has a gradient that is NaN or infinite; run it under minigrad.detect_anomaly() to see where from"
-        )
+    require(np.isfinite(gradient).all(), _not_finite)
     return gradient
+
+
+def _not_finite() -> FloatingPointError:
+    return FloatingPointError(
+        "the loss has a gradient that is NaN or infinite; run it under minigrad.detect_anomaly() to see where from"
+    )
 
 
 class ZeroGradientWarning(RuntimeWarning):

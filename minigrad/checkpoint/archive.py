@@ -8,7 +8,6 @@ comment of the zip format comes last in the file; there stands the seal, the SHA
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import os
@@ -134,6 +133,8 @@ def _write_member(archive: zipfile.ZipFile, name: str, array: numpy.ndarray) -> 
 
 def _digits(file: IO[bytes], size: int) -> bytes:
     """Compute the checksum of a file of that size, up to the place of the digits."""
+    import hashlib  # it takes several megabytes, which only saving needs
+
     digest = hashlib.sha256()
     file.seek(0)
     left = size - DIGITS

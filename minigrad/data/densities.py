@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy
@@ -370,4 +369,6 @@ _erfc = numpy.vectorize(math.erfc, otypes=["float64"])
 
 @numpy.vectorize(otypes=["float64"])
 def _standard_normal_quantile(p: float) -> float:
+    from statistics import NormalDist  # it takes long to import, and only this needs it
+
     return NormalDist().inv_cdf(p) if 0 < p < 1 else math.copysign(math.inf, p - 0.5)

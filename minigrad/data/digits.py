@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
 import numpy
@@ -44,6 +43,8 @@ def digits(dtype: Any = "float32") -> tuple[Any, Any]:
     >>> x.shape, float(x.min()), float(x.max())
     ((1797, 64), 0.0, 1.0)
     """
+    from importlib import resources  # it takes long to import, and only this needs it
+
     dtype = check_floating(dtype)
     with (
         resources.files(__package__).joinpath("digits.npz").open("rb") as file,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy
 
 import minigrad.numpy as np
+from minigrad.checks import require
 from minigrad.nn import init
 from minigrad.nn.checks import check_sizes
 from minigrad.nn.module import Module, Parameter
@@ -66,11 +68,7 @@ class Embedding(Module):
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Embedding needs whole numbers as indices; got {indices.dtype}")
         size = self.weight.shape[0]
-        if bool(((indices < 0) | (indices >= size)).any()):
-            raise IndexError(
-                f"Embedding has vectors for the indices 0 to {size - 1}; "
-                f"got indices from {int(indices.min())} to {int(indices.max())}"
-            )
+        require(((indices >= 0) & (indices < size)).all(), partial(_without_vector, size), indices)
         return self.weight[indices]
 
     def extra_repr(self) -> str:
@@ -82,3 +80,10 @@ class Embedding(Module):
         '10, 3'
         """
         return "{}, {}".format(*self.weight.shape)
+
+
+def _without_vector(size: int, indices: Any) -> IndexError:
+    return IndexError(
+        f"Embedding has vectors for the indices 0 to {size - 1}; "
+        f"got indices from {int(indices.min())} to {int(indices.max())}"
+    )

@@ -1,7 +1,8 @@
 """Recurrent networks: from an input and the state before it to the state after it.
 
-A `Recurrence` is one such step, as a function of what the input gives, W_ih x + b_ih, and what the hidden state gives,
-W_hh h + b_hh. A cell adds the weights. A layer scans the step over time, so it multiplies all inputs by W_ih at once.
+A step is a function of the state and of what its gates get: W_ih x + b_ih + W_hh h + b_hh. A cell adds the weights,
+and a layer repeats the cell over time, as one primitive: see `minigrad.primitives.recurrent`. That one also needs the
+partial derivatives of each step, which stand below it as its slopes.
 
 Parameters have PyTorch's names, shapes and order of the gates.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,37 +22,15 @@ from minigrad.nn import init
 from minigrad.nn.checks import check_shape, check_sizes, floating_input
 from minigrad.nn.linear import project
 from minigrad.nn.module import Module, Parameter
+from minigrad.primitives.elementwise import as_weights
+from minigrad.primitives.recurrent import Layout, Recurrence, Slopes, State, packed, unroll
 from minigrad.tape import ShapeError
 
-State = tuple[Any, ...]
+# The steps. The gates are the first axis of what they get.
 
 
-@dataclass(frozen=True)
-class Recurrence:
-    """One kind of recurrent network.
-
-    Parameters
-    ----------
-    gates : int
-        How many blocks of rows, each as large as the hidden state, the weights have.
-    state : tuple of str
-        What the state consists of; the hidden state, which is also the output, comes first.
-    step : callable
-        From what the input gives, what the hidden state gives, and the state before, to the state after.
-
-    Examples
-    --------
-    >>> LSTM_STEP.gates, LSTM_STEP.state
-    (4, ('h', 'c'))
-    """
-
-    gates: int
-    state: tuple[str, ...]
-    step: Callable[[Any, Any, State], State]
-
-
-def elman_step(activation: Callable[[Any], Any], inputs: Any, hidden: Any, state: State) -> State:
-    """h' = activation(W_ih x + b_ih + W_hh h + b_hh).
+def elman_step(activation: Callable[[Any], Any], gates: Any, state: State) -> State:
+    """h' = activation(z), with one gate z.
 
     References
     ----------
@@ -61,13 +39,19 @@ def elman_step(activation: Callable[[Any], Any], inputs: Any, hidden: Any, state
     Examples
     --------
     >>> import numpy
-    >>> elman_step(np.tanh, numpy.array([1.0]), numpy.array([-1.0]), ())
+    >>> elman_step(np.tanh, numpy.array([[0.0]]), ())
     (array([0.]),)
     """
-    return (activation(inputs + hidden),)
+    (z,) = gates
+    return (activation(z),)
 
 
-def lstm_step(inputs: Any, hidden: Any, state: State) -> State:
+def _elman_slopes(slope: Callable[[Any], Any], gates: Any, state: State, after: State) -> Slopes:
+    (h,) = after
+    return Slopes((slope(h),), memory=np.zeros_like(h))
+
+
+def lstm_step(gates: Any, state: State) -> State:
     """c' = σ(f) c + σ(i) tanh(g) and h' = σ(o) tanh(c'), with the gates i, f, g, o in this order.
 
     References
@@ -79,17 +63,32 @@ def lstm_step(inputs: Any, hidden: Any, state: State) -> State:
     Examples
     --------
     >>> import numpy
-    >>> lstm_step(numpy.zeros(4), numpy.zeros(4), (numpy.zeros(1), numpy.ones(1)))[1]
+    >>> lstm_step(numpy.zeros((4, 1)), (numpy.zeros(1), numpy.ones(1)))[1]
     array([0.5])
     """
     _, c = state
-    i, f, g, o = np.split(inputs + hidden, 4, axis=-1)
-    c = np.sigmoid(f) * c + np.sigmoid(i) * np.tanh(g)
-    return np.sigmoid(o) * np.tanh(c), c
+    i, f, g, o = _lstm_activated(gates)
+    c = f * c + i * g
+    return o * np.tanh(c), c
 
 
-def gru_step(inputs: Any, hidden: Any, state: State) -> State:
-    """h' = (1 − z) n + z h, with the gates r, z, n in this order, and r acting on what the hidden state gives to n.
+def _lstm_activated(gates: Any) -> tuple[Any, Any, Any, Any]:
+    i, f, _, o = np.sigmoid(gates)  # one call for all of them is faster than three
+    return i, f, np.tanh(gates[2]), o
+
+
+def _lstm_slopes(gates: Any, state: State, after: State) -> Slopes:
+    (_, c), (_, c_after) = state, after
+    i, f, g, o = _lstm_activated(gates)
+    tanh_c = np.tanh(c_after)
+    by_gates = g * (i - i * i), c * (f - f * f), i * (1.0 - g * g), tanh_c * (o - o * o)
+    return Slopes(by_gates, memory=f, output=o * (1.0 - tanh_c * tanh_c))
+
+
+def gru_step(gates: Any, state: State) -> State:
+    """h' = (1 − σ(z)) n' + σ(z) h with n' = tanh(n + σ(r) m), with the gates r, z, n, m in this order.
+
+    What the hidden state gives to n is apart, as m, because r acts on it.
 
     References
     ----------
@@ -99,21 +98,49 @@ def gru_step(inputs: Any, hidden: Any, state: State) -> State:
     Examples
     --------
     >>> import numpy
-    >>> gru_step(numpy.zeros(3), numpy.zeros(3), (numpy.ones(1),))
+    >>> gru_step(numpy.zeros((4, 1)), (numpy.ones(1),))
     (array([0.5]),)
     """
     (h,) = state
-    (r, z, n), (hidden_r, hidden_z, hidden_n) = np.split(inputs, 3, axis=-1), np.split(hidden, 3, axis=-1)
-    n = np.tanh(n + np.sigmoid(r + hidden_r) * hidden_n)
-    return (n + np.sigmoid(z + hidden_z) * (h - n),)
+    _, z, n = _gru_activated(gates)
+    return (n + z * (h - n),)
 
 
-ELMAN_STEPS = {
-    "tanh": Recurrence(1, ("h",), partial(elman_step, np.tanh)),
-    "relu": Recurrence(1, ("h",), partial(elman_step, np.relu)),
-}
-LSTM_STEP = Recurrence(4, ("h", "c"), lstm_step)
-GRU_STEP = Recurrence(3, ("h",), gru_step)
+def _gru_activated(gates: Any) -> tuple[Any, Any, Any]:
+    r, z = np.sigmoid(gates[:2])
+    return r, z, np.tanh(gates[2] + r * gates[3])
+
+
+def _gru_slopes(gates: Any, state: State, after: State) -> Slopes:
+    (h,) = state
+    r, z, n = _gru_activated(gates)
+    by_n = (1.0 - z) * (1.0 - n * n)
+    by_gates = by_n * gates[3] * (r - r * r), (h - n) * (z - z * z), by_n, by_n * r
+    return Slopes(by_gates, memory=z)
+
+
+def _gru_meet(inputs: Any, hidden: Any) -> Any:
+    start = inputs.shape[-1] // 3 * 2  # of n, and of m
+    r_and_z = inputs[..., :start] + hidden[..., :start]
+    return np.concatenate([r_and_z, inputs[..., start:], hidden[..., start:]], axis=-1)
+
+
+def _tanh_slope(h: Any) -> Any:
+    return 1.0 - h * h
+
+
+def _relu_slope(h: Any) -> Any:
+    return as_weights(h > 0.0, h)
+
+
+def _elman(activation: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Recurrence:
+    step, slopes = partial(elman_step, activation), partial(_elman_slopes, slope)
+    return Recurrence(state=("h",), blocks=1, moves=(0,), meet=np.add, step=step, slopes=slopes)
+
+
+ELMAN_STEPS = {"tanh": _elman(np.tanh, _tanh_slope), "relu": _elman(np.relu, _relu_slope)}
+LSTM_STEP = Recurrence(state=("h", "c"), blocks=4, moves=(1, 1, 1, 0), meet=np.add, step=lstm_step, slopes=_lstm_slopes)
+GRU_STEP = Recurrence(state=("h",), blocks=3, moves=(0, 0, 0, 0), meet=_gru_meet, step=gru_step, slopes=_gru_slopes)
 
 
 def elman(layer: str, nonlinearity: str) -> Recurrence:
@@ -121,8 +148,8 @@ def elman(layer: str, nonlinearity: str) -> Recurrence:
 
     Examples
     --------
-    >>> elman("RNN", "tanh").gates
-    1
+    >>> elman("RNN", "tanh").state
+    ('h',)
     """
     if nonlinearity not in ELMAN_STEPS:
         raise ValueError(f"{layer} knows the nonlinearities 'tanh' and 'relu'; got {nonlinearity!r}")
@@ -140,7 +167,7 @@ class _Recurrent(Module):
         self.has_bias = bias
 
     def _draw(self, suffix: str, inputs: int, rng: numpy.random.Generator, dtype: Any) -> None:
-        rows, bound = self.recurrence.gates * self.hidden_size, 1.0 / math.sqrt(self.hidden_size)
+        rows, bound = self.recurrence.blocks * self.hidden_size, 1.0 / math.sqrt(self.hidden_size)
         for name, columns in (("weight_ih", inputs), ("weight_hh", self.hidden_size)):
             setattr(self, name + suffix, init.drawn((rows, columns), bound, rng, dtype))
         for name in ("bias_ih", "bias_hh"):
@@ -198,7 +225,10 @@ class _Cell(_Recurrent):
             )
         state = self._state(state, (*x.shape[:-1], self.hidden_size), x.dtype)
         inputs = project(x, self.weight_ih, self.bias_ih)
-        return self._as_given(self.recurrence.step(inputs, project(state[0], self.weight_hh, self.bias_hh), state))
+        hidden = project(state[0], self.weight_hh, self.bias_hh)
+        gates = self.recurrence.meet(inputs, hidden)
+        gates = gates.reshape((*x.shape[:-1], len(self.recurrence.moves), self.hidden_size))
+        return self._as_given(self.recurrence.step(np.moveaxis(gates, -2, 0), state))
 
 
 class RNNCell(_Cell):
@@ -306,24 +336,6 @@ class GRUCell(_Cell):
 # Layers: a cell scanned over time
 
 
-def rows_of(x: Any) -> list[Any]:
-    """List the parts of an array along its first axis.
-
-    It is cut by halves: the derivative of a cut is as large as what was cut, so n cuts of the whole would cost n² rows,
-    and these cost n log n.
-
-    Examples
-    --------
-    >>> import numpy
-    >>> rows_of(numpy.array([[1.0], [2.0], [3.0]]))
-    [array([1.]), array([2.]), array([3.])]
-    """
-    if len(x) == 1:
-        return [x[0]]
-    half = len(x) // 2
-    return rows_of(x[:half]) + rows_of(x[half:])
-
-
 class _Scan(_Recurrent):
     def __init__(
         self,
@@ -380,14 +392,25 @@ class _Scan(_Recurrent):
 
     def _scan(self, x: Any, state: State, suffix: str, backwards: bool) -> tuple[Any, State]:
         """Run one layer in one direction over all times."""
-        weight_ih, weight_hh = getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}")
-        bias_ih, bias_hh = getattr(self, f"bias_ih{suffix}"), getattr(self, f"bias_hh{suffix}")
-        order = -1 if backwards else 1
-        hidden_states = []
-        for inputs in rows_of(project(x, weight_ih, bias_ih))[::order]:
-            state = self.recurrence.step(inputs, project(state[0], weight_hh, bias_hh), state)
-            hidden_states.append(state[0])
-        return np.stack(hidden_states[::order]), state
+        times, *batch, inputs = x.shape
+        layout = Layout(self.recurrence, times, inputs, self.hidden_size, math.prod(batch))
+        x = np.moveaxis(x[::-1] if backwards else x, -1, 1)
+        begin = np.moveaxis(np.stack(state), -1, 1)
+        states = unroll(packed(x, self._weights(suffix), begin), layout=layout)
+        states = np.moveaxis(states.reshape((times, len(state), self.hidden_size, *batch)), 2, -1)
+        output = states[:, 0]
+        return output[::-1] if backwards else output, tuple(states[-1])
+
+    def _weights(self, suffix: str) -> Any:
+        """Join weights and biases to W, so that the gates get W [h; x; 1]."""
+        w_x, w_h, b_x, b_h = (
+            getattr(self, f"{name}{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        none = np.zeros(len(w_x), w_x.dtype)
+        b_x, b_h = ((none if bias is None else bias)[:, None] for bias in (b_x, b_h))
+        inputs = np.concatenate([np.zeros_like(w_h), w_x, b_x], axis=1)
+        hidden = np.concatenate([w_h, np.zeros_like(w_x), b_h], axis=1)
+        return self.recurrence.meet(inputs.T, hidden.T).T
 
     def extra_repr(self) -> str:
         layers = f", num_layers={self.num_layers}" if self.num_layers > 1 else ""

@@ -56,7 +56,7 @@ class Dropout(Module):
         x = floating_input("Dropout", x)
         if not self.training or self.p == 0:
             return x
-        kept = self.rng.random(x.shape) >= self.p
+        kept = current().apart(self.rng.random, x.shape) >= self.p
         factor = 0.0 if self.p == 1 else 1.0 / (1.0 - self.p)
         return x * current().asarray(kept * factor, dtype=x.dtype)
 

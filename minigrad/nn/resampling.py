@@ -193,7 +193,7 @@ class Upsample(Module):
         if self.mode == "nearest":
             return picked(images, nearest(old, new, step), axis)
         left, right, share = between(old, new, step, self.align_corners)
-        share = current().asarray(share.reshape((-1,) + (1,) * (3 - axis)), dtype=images.dtype)
+        share = current().asarray(share.tolist(), dtype=images.dtype).reshape((-1,) + (1,) * (3 - axis))
         return picked(images, left, axis) * (1.0 - share) + picked(images, right, axis) * share
 
     def extra_repr(self) -> str:

@@ -180,7 +180,7 @@ class SpectralNorm(Module):
             return self._flat(weight)
         domain = self._domain(weight)
         size = math.prod(domain)
-        images = current().asarray(numpy.eye(size).reshape(size, *domain), dtype=weight.dtype)
+        images = xp.eye(size, dtype=weight.dtype).reshape(size, *domain)
         return self.layer.convolve(images, weight).reshape((size, -1))
 
     def _has_matrix(self, weight: Any) -> bool:

@@ -79,23 +79,27 @@ class Adam(Optimizer):
     def _slot_names(self) -> list[str]:
         return ["mean", "square", *(["largest"] if self.amsgrad else [])]
 
+    def _decays(self) -> dict[str, float]:
+        return {"mean": self.betas[0], "square": self.betas[1]}
+
     def _move(self, i: int, theta: Array, gradient: Array, rate: float) -> None:
         self._follow(i, theta, self._with_decay(theta, gradient, self.weight_decay), rate)
 
     def _follow(self, i: int, theta: Array, gradient: Array, rate: float) -> None:
         mean, square = self._slot("mean", i), self._slot("square", i)
         step = self._scratch(theta, "step")
-        self._average(mean, self.betas[0], gradient)
-        self._average(square, self.betas[1], xp.multiply(gradient, gradient, out=step))
+        beta_of_mean, beta_of_square = self.betas
+        self._average(mean, beta_of_mean, gradient, step)
+        self._average(square, beta_of_square, xp.multiply(gradient, gradient, out=step), step)
         if self.amsgrad:
             largest = self._slot("largest", i)
             square = xp.maximum(largest, square, out=largest)
-        of_mean, of_square = (1.0 - beta ** self._moves[i] for beta in self.betas)
+        t = self._moves[i]
         size = xp.sqrt(square, out=step)
-        size /= math.sqrt(of_square)
+        size /= math.sqrt(1.0 - beta_of_square**t)
         size += self.eps
         xp.divide(mean, size, out=step)
-        step *= rate / of_mean
+        step *= rate / (1.0 - beta_of_mean**t)
         theta -= step
 
 

@@ -198,6 +198,29 @@ def gradient(i: int, p: Tensor) -> Any:
     return found
 
 
+def slot(i: int, theta: Any, kept: Any) -> None:
+    """Refuse a parameter whose array theta is not like what was kept for it, if something was.
+
+    Raises
+    ------
+    TypeError
+        If shape or dtype are others, or what was kept is not on the active backend.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> slot(0, numpy.zeros(2), numpy.ones(2))
+    """
+    if kept is None or (type(kept) is type(theta) and kept.shape == theta.shape and kept.dtype == theta.dtype):
+        return
+    current().own(kept)
+    if (kept.shape, kept.dtype) != (theta.shape, theta.dtype):
+        raise TypeError(
+            f"parameter {i} was {kept.dtype} of shape {kept.shape} when it first moved, and is now "
+            f"{theta.dtype} of shape {theta.shape}; make a new optimizer after changing parameters"
+        )
+
+
 def projected(i: int, theta: Any, result: Any) -> Any:
     """Check what a projection made of the array theta of parameter i: a plain array of the same shape and dtype.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy
 
 from minigrad.backend import current, xp
+from minigrad.checks import require
 from minigrad.optim import checks
 from minigrad.tape import Array
 from minigrad.tensor import Tensor
@@ -37,8 +38,8 @@ def clip_grad_norm(params: Iterable[Tensor], max_norm: float) -> Array:
     Raises
     ------
     ValueError
-        If an element of a gradient is infinite or NaN; then every gradient stays as it was. This check waits for the
-        device.
+        If an element of a gradient is infinite or NaN; then every gradient stays as it was. On a device the error
+        comes when the host next reads a number, such as the norm by ``minigrad.asnumpy``.
 
     References
     ----------
@@ -106,9 +107,12 @@ def _length(gradients: list[Array]) -> tuple[Array, Array]:
         largest = xp.stack([xp.abs(g).max().astype("float64") for g in parts]).max()
         unit = xp.where(largest > 0.0, largest, 1.0)
         length = xp.sqrt(xp.stack([((g / unit) ** 2).sum() for g in parts]).sum())
-    if not bool(xp.isfinite(length)):
-        raise ValueError(
-            "the gradients are not finite, so that no factor makes them short; "
-            "detect_anomaly() finds the operation that the first NaN or infinity came from"
-        )
+    require(xp.isfinite(length), _not_finite)
     return unit, length
+
+
+def _not_finite() -> ValueError:
+    return ValueError(
+        "the gradients are not finite, so that no factor makes them short; "
+        "detect_anomaly() finds the operation that the first NaN or infinity came from"
+    )

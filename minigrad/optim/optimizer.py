@@ -9,6 +9,7 @@ from typing import Any
 from minigrad.backend import current, xp
 from minigrad.optim import checks, saving
 from minigrad.optim.schedules import Schedule, rate_at
+from minigrad.optim.subnormal import forget_tiny, moves_between
 from minigrad.tape import Array, changed_in_place
 from minigrad.tensor import Tensor
 
@@ -16,9 +17,10 @@ from minigrad.tensor import Tensor
 class Optimizer:
     """The parameters, the step size, and what is remembered from step to step.
 
-    A subclass defines `_move`, which changes one parameter in place, and names in `_slot_names` the arrays that it
-    keeps for each parameter. Its settings are the arguments of its constructor, kept as attributes of the same names;
-    what it takes as ``**settings`` it passes on to the constructor of its parent.
+    A subclass defines `_move`, which changes one parameter in place. It names in `_slot_names` the arrays that it keeps
+    for each parameter, and in `_decays` those of them that would shrink for ever. Its settings are the arguments of its
+    constructor, kept as attributes of the same names; what it takes as ``**settings`` it passes on to the constructor
+    of its parent.
 
     The parameters are changed in place, and no array is allocated after the first step.
 
@@ -134,11 +136,15 @@ class Optimizer:
         >>> x.item()  # 3.0 - 0.1 · 6.0, and then the nearest point of the box
         2.0
         """
+        current().apart(self._step, tensors=self.params)
+
+    def _step(self) -> None:
         rate = self.rate
         moved = [(i, p, checks.gradient(i, p)) for i, p in enumerate(self.params) if p.grad is not None]
-        for name in self._slot_names():
+        for kept in map(self._kept, self._slot_names()):
             for i, p, _ in moved:
-                self._check_slot(name, i, p.data)
+                checks.slot(i, p.data, kept[i])
+        decays = [(name, moves_between(share)) for name, share in self._decays().items() if share]
         self.steps += 1
         for i, p, gradient in moved:
             self._moves[i] += 1
@@ -146,6 +152,9 @@ class Optimizer:
             if self.maximize:
                 gradient = xp.negative(gradient, out=self._scratch(p.data, "ascent"))
             self._move(i, p.data, gradient, rate)
+            for name, interval in decays:
+                if self._moves[i] % interval == 0:
+                    forget_tiny(self._slot(name, i), self._scratch(p.data, "step"))
             if self.project is not None:
                 p.data[...] = checks.projected(i, p.data, self.project(p.data))
 
@@ -229,6 +238,10 @@ class Optimizer:
         """Name the arrays to keep for each parameter."""
         return []
 
+    def _decays(self) -> dict[str, float]:
+        """Give for each kept array that a move shrinks where the gradient is 0 the share that it leaves."""
+        return {}
+
     def _new_slot(self, theta: Array) -> Array:
         """Make a kept array with its first value."""
         return xp.zeros_like(theta)
@@ -255,10 +268,10 @@ class Optimizer:
         decayed += gradient
         return decayed
 
-    def _average(self, kept: Array, share: float, new: Array) -> None:
-        """Move a running average in place: kept ← share · kept + (1 − share) · new."""
+    def _average(self, kept: Array, share: float, new: Array, work: Array) -> None:
+        """Move a running average in place: kept ← share · kept + (1 − share) · new, where new may be the work array."""
         kept *= share
-        kept += xp.multiply(new, 1.0 - share, out=self._scratch(kept, "share"))
+        kept += xp.multiply(new, 1.0 - share, out=work)
 
     def _positive_in_every_dtype(self, name: str, value: Any) -> float:
         """Check a positive number that must not become 0 when it meets a parameter."""
@@ -300,11 +313,3 @@ class Optimizer:
 
     def _kept(self, name: str) -> list[Array | None]:
         return self._slots.setdefault(name, [None] * len(self.params))
-
-    def _check_slot(self, name: str, i: int, theta: Array) -> None:
-        known = self._kept(name)[i]
-        if known is not None and (current().own(known).shape, known.dtype) != (theta.shape, theta.dtype):
-            raise TypeError(
-                f"parameter {i} was {known.dtype} of shape {known.shape} when it first moved, and is now "
-                f"{theta.dtype} of shape {theta.shape}; make a new optimizer after changing parameters"
-            )

@@ -80,13 +80,17 @@ class RMSprop(Optimizer):
     def _slot_names(self) -> list[str]:
         return ["square", *(["mean"] if self.centered else []), *(["velocity"] if self.momentum else [])]
 
+    def _decays(self) -> dict[str, float]:
+        shares = {"square": self.alpha, "mean": self.alpha, "velocity": self.momentum}
+        return {name: shares[name] for name in self._slot_names()}
+
     def _move(self, i: int, theta: Array, gradient: Array, rate: float) -> None:
         gradient = self._with_decay(theta, gradient, self.weight_decay)
         square, step = self._slot("square", i), self._scratch(theta, "step")
-        self._average(square, self.alpha, xp.multiply(gradient, gradient, out=step))
+        self._average(square, self.alpha, xp.multiply(gradient, gradient, out=step), step)
         if self.centered:
             mean = self._slot("mean", i)
-            self._average(mean, self.alpha, gradient)
+            self._average(mean, self.alpha, gradient, step)
             xp.multiply(mean, mean, out=step)
             square = xp.maximum(xp.subtract(square, step, out=step), 0.0, out=step)
         size = xp.sqrt(square, out=step)

@@ -82,6 +82,9 @@ class SGD(Optimizer):
     def _slot_names(self) -> list[str]:
         return ["velocity"] if self.momentum else []
 
+    def _decays(self) -> dict[str, float]:
+        return {"velocity": self.momentum} if self.momentum else {}
+
     def _move(self, i: int, theta: Array, gradient: Array, rate: float) -> None:
         gradient = self._with_decay(theta, gradient, self.weight_decay)
         step = self._scratch(theta, "step")
@@ -89,7 +92,8 @@ class SGD(Optimizer):
         if self.momentum:
             direction = velocity = self._slot("velocity", i)
             velocity *= self.momentum
-            velocity += xp.multiply(gradient, 1.0 - self.dampening if self._moves[i] > 1 else 1.0, out=step)
+            dampened = self.dampening and self._moves[i] > 1
+            velocity += xp.multiply(gradient, 1.0 - self.dampening, out=step) if dampened else gradient
             if self.nesterov:
                 direction = xp.multiply(velocity, self.momentum, out=step)
                 direction += gradient

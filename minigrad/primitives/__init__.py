@@ -1,10 +1,21 @@
 """The table of primitives: every operation with a derivative, each declared once by its kind.
 
 Read `kinds` first; then `elementwise`, `linear`, `bilinear`, `selection` and `general` hold the entries, and
-`convolution` those of images, `normalization` those of batches and `spectral` those of singular values.
+`convolution` those of images, `normalization` those of batches, `recurrent` those of sequences and `spectral` those of
+singular values.
 """
 
-from minigrad.primitives import bilinear, convolution, elementwise, general, linear, normalization, selection, spectral
+from minigrad.primitives import (
+    bilinear,
+    convolution,
+    elementwise,
+    general,
+    linear,
+    normalization,
+    recurrent,
+    selection,
+    spectral,
+)
 from minigrad.primitives.kinds import TABLE
 
 __all__ = [
@@ -15,6 +26,7 @@ __all__ = [
     "general",
     "linear",
     "normalization",
+    "recurrent",
     "selection",
     "spectral",
 ]

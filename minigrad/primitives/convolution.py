@@ -13,9 +13,11 @@ Each primitive is told the two sizes of its result as ``size``, because one of s
 give the same map. With groups, the channels and outputs fall into that many parts, and each part of the outputs sees
 only its part of the channels; w then has shape (outputs, channels / groups, ...).
 
-All three are matrix products over the *columns* of an image: for each place of the map, the numbers under the kernel.
-Inside, the channels come last, so that a column is made of few long runs of memory. What is given back has the
-channels second, as a view of such an array, so the next layer finds it as it needs it.
+All three are matrix products. In `conv2d` and `conv2d_weight` they are taken over the *columns* of an image: for each
+place of the map, the numbers under the kernel. `conv2d_transpose` multiplies the map with one part of the kernel after
+the other, and adds each product to the image where that part of the kernel sees it. Inside, the channels come last, so
+that numbers which are copied or added together lie side by side. What is given back has the channels second, as a view
+of such an array, so the next layer finds it as it needs it.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ Pair = tuple[int, int]
 
 # How many numbers the columns of one piece of the work may have: enough for a full matrix product, and on the host few
 # enough to stay in the processor's cache.
-COLUMNS = {"numpy": 1 << 19}
+COLUMNS = dict.fromkeys(("numpy", "recording"), 1 << 19)
 COLUMNS_ON_A_DEVICE = 1 << 26
 
 
@@ -46,14 +48,17 @@ def windows_of(image: Any, kernel: Pair, size: Pair, stride: Pair, dilation: Pai
     return xp.lib.stride_tricks.as_strided(image, (n, *size, *kernel, *rest), strides)
 
 
-def add_windows(image: Any, parts: Any, stride: Pair, dilation: Pair) -> None:
-    """Add (n, rows, columns, kernel height, kernel width, ...) into an image where `windows_of` takes it from."""
-    _, rows, columns, height, width, *_ = parts.shape
-    for i in range(height):
-        for j in range(width):
-            down = slice(i * dilation[0], i * dilation[0] + stride[0] * (rows - 1) + 1, stride[0])
-            right = slice(j * dilation[1], j * dilation[1] + stride[1] * (columns - 1) + 1, stride[1])
-            image[:, down, right] += parts[:, :, :, i, j]
+def apart(image: Any, kernel: Pair, size: Pair, stride: Pair, dilation: Pair) -> Iterator[tuple[int, slice, Any]]:
+    """Walk over parts of a kernel whose windows do not overlap: its row, its columns, and what they see of the image.
+
+    That is shown as (n, rows, columns, 1, columns of the part, ...), and may be added to in place.
+    """
+    width = stride[1] // math.gcd(stride[1], dilation[1])
+    for i in range(kernel[0]):
+        for j in range(0, kernel[1], width):
+            part = slice(j, min(j + width, kernel[1]))
+            corner = image[:, i * dilation[0] :, j * dilation[1] :]
+            yield i, part, windows_of(corner, (1, part.stop - j), size, stride, dilation)
 
 
 # Windows of an image, and adding them back
@@ -65,7 +70,8 @@ def _windows(x: Any, *, kernel: Pair, size: Pair, stride: Pair, dilation: Pair) 
 
 def _overlap_add(g: Any, *, size: Pair, stride: Pair, dilation: Pair) -> Any:
     image = xp.zeros((g.shape[0], *size, *g.shape[5:]), g.dtype)
-    add_windows(image, g, stride, dilation)
+    for i, part, seen in apart(image, g.shape[3:5], g.shape[1:3], stride, dilation):
+        seen += g[:, :, :, i : i + 1, part]
     return image
 
 
@@ -117,13 +123,20 @@ def padded(image: Any, padding: Pair) -> Any:
     return framed
 
 
-def column_pieces(x: Any, kernel: Pair, size: Pair, settings: dict[str, Any]) -> Iterator[tuple[slice, slice, Any]]:
+def without_frame(framed: Any, padding: Pair) -> Any:
+    """Cut the frame off images, channels last."""
+    (down, right), (_, height, width, *_) = padding, framed.shape
+    return xp.ascontiguousarray(framed[:, down : height - down, right : width - right])
+
+
+def column_pieces(
+    x: Any, kernel: Pair, size: Pair, groups: int, stride: Pair, padding: Pair, dilation: Pair
+) -> Iterator[tuple[slice, slice, Any]]:
     """Walk over the columns of images: which samples, which rows of the map, and (groups, places, numbers) of them."""
-    stride, dilation, groups = settings["stride"], settings["dilation"], settings["groups"]
     images = channels_last(x, groups)
     numbers = math.prod(kernel) * images.shape[4]
     for some in pieces(len(images), size[0] * size[1] * numbers * groups):
-        framed = padded(images[some], settings["padding"])
+        framed = padded(images[some], padding)
         for rows in pieces(size[0], len(framed) * size[1] * numbers * groups):
             part = framed[:, rows.start * stride[0] :]
             seen = windows_of(part, kernel, (rows.stop - rows.start, size[1]), stride, dilation)
@@ -136,61 +149,92 @@ def places(y: Any) -> Any:
 
 
 def as_matrices(w: Any, groups: int) -> Any:
-    """Write a kernel as one matrix for each group: (groups, numbers of a column, outputs)."""
+    """Write a kernel as one matrix for each group: (groups, outputs, numbers of a column)."""
     outputs, channels, height, width = w.shape
-    split = w.reshape((groups, outputs // groups, channels, height, width))
-    return split.transpose(0, 3, 4, 2, 1).reshape((groups, height * width * channels, outputs // groups))
+    last = w.transpose(0, 2, 3, 1)
+    return last.reshape((groups, outputs // groups, height * width * channels))
 
 
 def _promoted(x: Any, y: Any) -> Any:
     return numpy.promote_types(x.dtype, y.dtype)
 
 
+# Depthwise convolution: each channel is a group with one output. A matrix would hold one number, so these are sums over
+# the numbers of a kernel, its taps.
+
+
+def taps(framed: Any, kernel: Pair, size: Pair, stride: Pair, dilation: Pair) -> Iterator[tuple[Pair, Any]]:
+    """Walk over the taps of a kernel: which one, and what it meets, as (n, rows, columns, channels)."""
+    seen = windows_of(framed, kernel, size, stride, dilation)
+    return (((i, j), seen[:, :, :, i, j]) for i in range(kernel[0]) for j in range(kernel[1]))
+
+
+def _depthwise(x: Any, w: Any, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:
+    framed = padded(x.transpose(0, 2, 3, 1), padding)
+    by_tap = xp.ascontiguousarray(w[:, 0].transpose(1, 2, 0))
+    y = xp.zeros((x.shape[0], *size, x.shape[1]), _promoted(x, w))
+    for tap, seen in taps(framed, w.shape[2:], size, stride, dilation):
+        y += seen * by_tap[tap]
+    return y.transpose(0, 3, 1, 2)
+
+
+def _depthwise_transpose(y: Any, w: Any, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:
+    maps = xp.ascontiguousarray(y.transpose(0, 2, 3, 1))
+    by_tap = xp.ascontiguousarray(w[:, 0].transpose(1, 2, 0))
+    down, right = padding
+    x = xp.zeros((y.shape[0], size[0] + 2 * down, size[1] + 2 * right, y.shape[1]), _promoted(y, w))
+    for tap, seen in taps(x, w.shape[2:], y.shape[2:], stride, dilation):
+        seen += maps * by_tap[tap]
+    return without_frame(x, padding).transpose(0, 3, 1, 2)
+
+
+def _depthwise_weight(x: Any, y: Any, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:
+    framed = padded(x.transpose(0, 2, 3, 1), padding)
+    maps = xp.ascontiguousarray(y.transpose(0, 2, 3, 1))
+    w = xp.empty((x.shape[1], 1, *size), _promoted(x, y))
+    for tap, seen in taps(framed, size, y.shape[2:], stride, dilation):
+        w[:, 0, *tap] = xp.einsum("nrcg,nrcg->g", seen, maps)
+    return w
+
+
 # The three primitives
 
 
-def _conv2d(x: Any, w: Any, *, size: Pair, **settings: Any) -> Any:
-    groups = settings["groups"]
+def _conv2d(x: Any, w: Any, *, size: Pair, groups: int, **settings: Pair) -> Any:
+    if w.shape[:2] == (groups, 1):
+        return _depthwise(x, w, size, **settings)
     outputs, _, *kernel = w.shape
-    matrices = as_matrices(w, groups)
+    matrices = as_matrices(w, groups).transpose(0, 2, 1)
     y = xp.empty((x.shape[0], *size, groups, outputs // groups), _promoted(x, w))
-    for some, rows, columns in column_pieces(x, tuple(kernel), size, settings):
+    for some, rows, columns in column_pieces(x, tuple(kernel), size, groups, **settings):
         xp.matmul(columns, matrices, out=places(y[some, rows]))
     return channels_second(y)
 
 
 def _conv2d_transpose(y: Any, w: Any, *, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Any:
-    _, channels, *kernel = w.shape
-    numbers = channels * math.prod(kernel)
-    back = as_matrices(w, groups).transpose(0, 2, 1)
-    maps = channels_last(y, groups)
-    n, height, width = maps.shape[:3]
-    x = xp.empty((n, *size, groups, channels), _promoted(y, w))
-    (down, right) = padding
-    for some in pieces(n, height * width * numbers * groups):
-        framed = xp.zeros((some.stop - some.start, size[0] + 2 * down, size[1] + 2 * right, groups, channels), x.dtype)
-        for rows in pieces(height, len(framed) * width * numbers * groups):
-            columns = xp.matmul(places(xp.ascontiguousarray(maps[some, rows])), back)
-            shape = (groups, len(framed), rows.stop - rows.start, width, *kernel, channels)
-            add_windows(
-                framed[:, rows.start * stride[0] :],
-                columns.reshape(shape).transpose(1, 2, 3, 4, 5, 0, 6),
-                stride,
-                dilation,
-            )
-        x[some] = framed[:, down : down + size[0], right : right + size[1]]
-    return channels_second(x)
+    if w.shape[:2] == (groups, 1):
+        return _depthwise_transpose(y, w, size, stride, padding, dilation)
+    maps = xp.ascontiguousarray(channels_last(y, groups))
+    n, rows, columns, _, outputs = maps.shape
+    channels, kernel = w.shape[1], w.shape[2:]
+    by_tap = as_matrices(w, groups).reshape((groups, outputs, *kernel, channels))
+    down, right = padding
+    x = xp.zeros((n, size[0] + 2 * down, size[1] + 2 * right, groups, channels), _promoted(y, w))
+    for i, part, seen in apart(x, kernel, (rows, columns), stride, dilation):
+        spread = xp.matmul(places(maps), by_tap[:, :, i, part].reshape((groups, outputs, -1)))
+        seen += spread.reshape((groups, *seen.shape[:5], channels)).transpose(1, 2, 3, 4, 5, 0, 6)
+    return channels_second(without_frame(x, padding))
 
 
-def _conv2d_weight(x: Any, y: Any, *, size: Pair, **settings: Any) -> Any:
-    groups = settings["groups"]
+def _conv2d_weight(x: Any, y: Any, *, size: Pair, groups: int, **settings: Pair) -> Any:
+    if x.shape[1] == y.shape[1] == groups:
+        return _depthwise_weight(x, y, size, **settings)
     maps = channels_last(y, groups)
     channels, outputs = x.shape[1] // groups, maps.shape[4]
-    w = xp.zeros((groups, math.prod(size) * channels, outputs), _promoted(x, y))
-    for some, rows, columns in column_pieces(x, size, maps.shape[1:3], settings):
-        w += xp.matmul(columns.transpose(0, 2, 1), places(xp.ascontiguousarray(maps[some, rows])))
-    split = w.reshape((groups, *size, channels, outputs)).transpose(0, 4, 3, 1, 2)
-    return split.reshape((groups * outputs, channels, *size))
+    w = xp.zeros((groups, outputs, math.prod(size) * channels), _promoted(x, y))
+    for some, rows, columns in column_pieces(x, size, maps.shape[1:3], groups, **settings):
+        w += xp.matmul(places(xp.ascontiguousarray(maps[some, rows])).transpose(0, 2, 1), columns)
+    return w.reshape((groups * outputs, *size, channels)).transpose(0, 3, 1, 2)
 
 
 def _sizes(x: Any) -> Pair:

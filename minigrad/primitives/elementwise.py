@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy
+
 from minigrad.backend import floating, xp
 from minigrad.primitives.kinds import elementwise, raw, zero
 from minigrad.tape import Primitive
@@ -214,9 +216,10 @@ where: Primitive = elementwise(
 
 
 def _sigmoid(x: Any) -> Any:
-    x = floating(x)
-    decay = xp.exp(-abs(x))
-    return _where(x >= 0.0, 1.0, decay) / (1.0 + decay)
+    with numpy.errstate(over="ignore"):  # where exp overflows, the sigmoid is 0
+        total = xp.exp(-floating(x))
+        total += 1.0
+        return xp.reciprocal(total)
 
 
 def _softplus(x: Any) -> Any:
@@ -239,12 +242,21 @@ softplus = elementwise(
 relu = elementwise("relu", lambda t, ans, x: t * as_weights(raw(ans) > 0.0, t), forward=_relu)
 
 
+def _leaky_relu(x: Any, *, slope: float) -> Any:
+    if slope == 0.0:
+        return _relu(x)  # 0 times infinity would be NaN
+    larger = xp.maximum if slope <= 1.0 else xp.minimum
+    return larger(x, slope * x)
+
+
 def _times_leaky(t: Any, ans: Any, x: Any, *, slope: float) -> Any:
-    weights = as_weights(raw(x) > 0.0, t)
-    return t * (slope + (1.0 - slope) * weights)
+    factor = as_weights(raw(x) > 0.0, t)
+    factor *= 1.0 - slope
+    factor += slope
+    return t * factor
 
 
-leaky_relu = elementwise("leaky_relu", _times_leaky, forward=lambda x, *, slope: xp.where(x > 0.0, x, slope * x))
+leaky_relu = elementwise("leaky_relu", _times_leaky, forward=_leaky_relu)
 
 # A derivative that is declared to be another one: the value is x, and the derivative is the factor instead of 1
 

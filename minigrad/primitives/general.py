@@ -11,7 +11,7 @@ from minigrad.backend import floating, xp
 from minigrad.primitives.elementwise import exp, finite, ratio_or_zero
 from minigrad.primitives.kinds import general, raw, zero
 from minigrad.primitives.linear import broadcast_to, mean, restore_axes, sum
-from minigrad.tape import Primitive, Rule
+from minigrad.tape import Node, Primitive, Rule
 
 # Norms and the softmax family, along one axis, several, or all
 
@@ -89,29 +89,33 @@ log_softmax = general(
 )
 
 
-def _cross_entropy(logits: Any, labels: Any, *, averaged: bool = False) -> Any:
+def _cross_entropy(logits: Any, labels: Any, *, averaged: bool = False) -> tuple[Any, Any]:
+    """Give the losses, and the softmax of the logits, which both rules need."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    losses = xp.log(xp.exp(shifted).sum(axis=-1)) - shifted[xp.arange(len(shifted)), labels]
-    return losses.mean() if averaged else losses
+    shares = xp.exp(shifted)
+    total = shares.sum(axis=-1, keepdims=True)
+    shares /= total
+    losses = xp.log(total[:, 0]) - shifted[xp.arange(len(shifted)), labels]
+    return losses.mean() if averaged else losses, shares
 
 
-def _softmax_minus_one_hot(logits: Any, labels: Any) -> Any:
+def _softmax_minus_one_hot(logits: Any, labels: Any, shares: Any) -> Any:
     one_hot = (xp.arange(logits.shape[-1]) == raw(labels)[:, None]).astype(logits.dtype)
-    return softmax(logits, axis=-1) - one_hot
+    return (softmax(logits, axis=-1) if isinstance(logits, Node) else shares) - one_hot
 
 
-def _cross_entropy_push(t: Any, ans: Any, logits: Any, labels: Any, averaged: bool = False) -> Any:
-    losses = sum(t * _softmax_minus_one_hot(logits, labels), axis=-1)
+def _cross_entropy_push(t: Any, ans: Any, logits: Any, labels: Any, kept: Any, averaged: bool = False) -> Any:
+    losses = sum(t * _softmax_minus_one_hot(logits, labels, kept), axis=-1)
     return mean(losses) if averaged else losses
 
 
-def _cross_entropy_pull(g: Any, ans: Any, logits: Any, labels: Any, averaged: bool = False) -> Any:
+def _cross_entropy_pull(g: Any, ans: Any, logits: Any, labels: Any, kept: Any, averaged: bool = False) -> Any:
     of_each = g / logits.shape[0] if averaged else g[:, None]
-    return of_each * _softmax_minus_one_hot(logits, labels)
+    return of_each * _softmax_minus_one_hot(logits, labels, kept)
 
 
 cross_entropy = general(
-    "cross_entropy", push=(_cross_entropy_push,), pull=(_cross_entropy_pull,), forward=_cross_entropy
+    "cross_entropy", push=(_cross_entropy_push,), pull=(_cross_entropy_pull,), forward=_cross_entropy, keeps=True
 )
 
 # The affine map x W^T + b of a fully connected layer, with W of shape (outputs, inputs)

@@ -100,9 +100,10 @@ def general(
     push: tuple[Rule, ...],
     pull: tuple[Rule, ...],
     forward: Callable[..., Any] | None = None,
+    keeps: bool = False,
 ) -> Primitive:
-    """Declare a map by both of its rules, one pair for each argument."""
-    return declare(Primitive(name, "general", push, pull, forward))
+    """Declare a map by both of its rules, one pair for each argument; see `Primitive` for what it may keep for them."""
+    return declare(Primitive(name, "general", push, pull, forward, keeps))
 
 
 class Constant(Primitive):
@@ -110,8 +111,11 @@ class Constant(Primitive):
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Compute the operation on the plain arrays."""
-        watched = any(isinstance(x, Node) for x in args)
-        return super().__call__(*(beside_a_node(x) if watched else x for x in args), **params)
+        for x in args:
+            if isinstance(x, Node):
+                args = tuple(map(beside_a_node, args))
+                break
+        return super().__call__(*args, **params)
 
 
 def beside_a_node(x: Any) -> Any:

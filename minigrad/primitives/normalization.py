@@ -33,11 +33,19 @@ def count(shape: tuple[int, ...], axes: Axes) -> int:
     return math.prod(shape[i] for i in axes)
 
 
+def mean_over(x: Any, axes: Axes) -> Any:
+    """The mean along axes, which stay with size 1.
+
+    One axis after the other: short sums have small rounding errors and are fast, in any order in memory.
+    """
+    for axis in axes:
+        x = mean(x, axis=axis, keepdims=True)
+    return x
+
+
 def mean_and_variance(x: Any, axes: Axes) -> tuple[Any, Any]:
     """The mean and the mean squared distance from it along axes, which stay with size 1."""
-    average = x
-    for axis in axes:  # one after the other: short sums have small rounding errors, in any order in memory
-        average = mean(average, axis=axis, keepdims=True)
+    average = mean_over(x, axes)
     centred = x - average
     return average, sum_of_products(centred, centred, axes) / count(x.shape, axes)
 
@@ -55,32 +63,35 @@ def joint_dtype(*operands: Any) -> Any:
 def _normalize(x: Any, weight: Any, bias: Any, *, axes: Axes, eps: float, known: tuple[Any, Any]) -> Any:
     average, scale = known
     out = xp.subtract(x, average, dtype=joint_dtype(x, weight, bias))
-    out *= scale
-    out *= weight
+    out *= scale * weight
     out += bias
     return out
 
 
-def _standardized(x: Any, axes: Axes, eps: float, known: tuple[Any, Any]) -> tuple[Any, Any]:
-    """x̂ and 1/σ, from the known mean and 1/σ of x unless they are to be differentiated, too."""
+def _centred(x: Any, axes: Axes, eps: float, known: tuple[Any, Any]) -> tuple[Any, Any]:
+    """x − mean and 1/σ, from the known mean and 1/σ of x unless they are to be differentiated, too."""
     average, scale = known
     if isinstance(x, Node):
         average, variance = mean_and_variance(x, axes)
         scale = inverse_deviation(variance, eps)
-    return (x - average) * scale, scale
+    return x - average, scale
+
+
+def _standardized(x: Any, **settings: Any) -> Any:
+    centred, scale = _centred(x, **settings)
+    return centred * scale
 
 
 def _times_jacobian(t: Any, x: Any, axes: Axes, eps: float, known: tuple[Any, Any]) -> Any:
-    standard, scale = _standardized(x, axes, eps, known)
-    along = sum_of_products(t, standard, axes) / count(x.shape, axes)
-    return scale * (t - mean(t, axis=axes, keepdims=True) - standard * along)
+    centred, scale = _centred(x, axes, eps, known)
+    along = sum_of_products(t, centred, axes) * scale / count(x.shape, axes)
+    return scale * (t - mean_over(t, axes) - centred * (scale * along))
 
 
 def _weight_pull(g: Any, ans: Any, x: Any, weight: Any, bias: Any, **settings: Any) -> Any:
-    standard, _ = _standardized(x, **settings)
     missing = len(x.shape) - len(weight.shape)
     stretched = tuple(i for i in range(len(x.shape)) if i < missing or weight.shape[i - missing] == 1)
-    return sum_of_products(g, standard, stretched)
+    return sum_of_products(g, _standardized(x, **settings), stretched)
 
 
 # `known` holds the mean of the plain x along the axes, and 1/σ. The caller computes them, once for the value, for the
@@ -89,7 +100,7 @@ normalize = general(
     "normalize",
     push=(
         lambda t, ans, x, weight, bias, **settings: weight * _times_jacobian(t, x, **settings),
-        lambda t, ans, x, weight, bias, **settings: t * _standardized(x, **settings)[0],
+        lambda t, ans, x, weight, bias, **settings: t * _standardized(x, **settings),
         lambda t, ans, x, weight, bias, **settings: broadcast_to(t, shape=ans.shape),
     ),
     pull=(

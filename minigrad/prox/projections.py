@@ -9,6 +9,7 @@ import numpy
 
 import minigrad.numpy as np
 from minigrad.backend import current, xp
+from minigrad.checks import is_number, require
 from minigrad.primitives.kinds import raw
 from minigrad.prox.points import as_points, as_rows, check_radius, lengths, nonnegative
 from minigrad.tape import ShapeError
@@ -39,9 +40,13 @@ def project_box(x: Any, lo: Any, hi: Any) -> Any:
     >>> project_box(numpy.array([-2.0, 0.5, 2.0]), 0.0, 1.0)
     array([0. , 0.5, 1. ])
     """
-    if bool((xp.asarray(lo) > xp.asarray(hi)).any()):
-        raise ValueError("the box is empty: a lower bound exceeds its upper bound")
+    numbers = is_number(lo) and is_number(hi)
+    require(not lo > hi if numbers else ~(xp.asarray(lo) > xp.asarray(hi)).any(), _empty_box)
     return np.as_array(x).clip(lo, hi)
+
+
+def _empty_box() -> ValueError:
+    return ValueError("the box is empty: a lower bound exceeds its upper bound")
 
 
 def project_linf(x: Any, radius: float) -> Any:

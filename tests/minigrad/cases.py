@@ -1,5 +1,6 @@
 """For every primitive of the table: where its derivative is defined, as a strategy for a function and its arguments."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -10,9 +11,11 @@ from hypothesis.extra import numpy as hnp
 
 from minigrad.backend import current
 from minigrad.nn.convolution import rows_and_columns
+from minigrad.nn.recurrent import ELMAN_STEPS, GRU_STEP, LSTM_STEP
 from minigrad.primitives import TABLE
 from minigrad.primitives.kinds import raw
 from minigrad.primitives.normalization import inverse_deviation, mean_and_variance
+from minigrad.primitives.recurrent import Layout
 from minigrad.testing import strategies as ms
 
 
@@ -57,9 +60,9 @@ def clipped(draw):
 @st.composite
 def chosen(draw):
     shapes = draw(ms.broadcastable(3))
-    mask = draw(ms.arrays(shapes[0])) > 0.0
+    mask = numpy.asarray(draw(ms.arrays(shapes[0])) > 0.0)
     x, y = draw(ms.arrays(shapes[1])), draw(ms.arrays(shapes[2]))
-    return (lambda x, y: TABLE["where"](placed(numpy.asarray(mask)), x, y)), (x, y)
+    return (lambda x, y: TABLE["where"](placed(mask), x, y)), (x, y)
 
 
 @st.composite
@@ -269,6 +272,14 @@ def normalized(draw):
     return f, (x, weight, bias)
 
 
+@st.composite
+def unrolled(draw):
+    recurrence = draw(st.sampled_from([ELMAN_STEPS["tanh"], LSTM_STEP, GRU_STEP]))
+    layout = Layout(recurrence, *(draw(st.integers(1, 3)) for _ in range(4)))
+    size = sum(map(math.prod, layout.shapes))
+    return partial(TABLE["unroll"], layout=layout), (draw(ms.arrays((size,), -2.0, 2.0)),)
+
+
 def named(names: str, strategy: Any, *args: Any, **settings: Any) -> dict[str, Any]:
     return {name: strategy(name, *args, **settings) for name in names.split()}
 
@@ -318,6 +329,7 @@ CASES: dict[str, Any] = {
     "cross_entropy": classified(),
     "affine": connected(),
     "normalize": normalized(),
+    "unroll": unrolled(),
     "linalg.solve": solved(),
     **named("spectral_norm nuclear_norm top_singular_pair polar", with_singular_values),
     "clip_singular_values": with_singular_values("clip_singular_values", radius=st.sampled_from([0.5, 1.5, 4.0])),

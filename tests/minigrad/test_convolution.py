@@ -116,6 +116,8 @@ LAYERS = [
     (nn.Conv2d, (2, 4, (1, 2)), {"dilation": 2, "groups": 2, "bias": False}),
     (nn.ConvTranspose2d, (2, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
     (nn.ConvTranspose2d, (4, 2, (2, 1)), {"stride": (1, 2), "dilation": 2, "groups": 2, "bias": False}),
+    (nn.Conv2d, (3, 3, (3, 2)), {"stride": (2, 1), "padding": 1, "groups": 3}),
+    (nn.ConvTranspose2d, (3, 3, 3), {"stride": 2, "padding": 1, "groups": 3}),
 ]
 
 

@@ -15,7 +15,7 @@ from minigrad.tape import Primitive
 ALONE = ["lectures.attacks", "minigrad"]  # of these packages, what they export; of those below, every public name
 WHOLE = """
     minigrad.backend minigrad.checkpoint minigrad.checks minigrad.containers minigrad.data minigrad.history minigrad.nn
-    minigrad.numpy minigrad.optim minigrad.prox minigrad.testing minigrad.training minigrad.transforms
+    minigrad.numpy minigrad.optim minigrad.prox minigrad.sweeping minigrad.testing minigrad.training minigrad.transforms
 """.split()
 
 

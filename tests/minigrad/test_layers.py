@@ -100,6 +100,14 @@ def test_an_activation_takes_numbers_lists_and_whole_numbers(name):
     assert close(layer([1, -2]), formula(numpy.array([1, -2])))
 
 
+@given(x=ms.arrays(avoid=(0.0,)), slope=st.sampled_from([-2.0, 0.0, 1.0, 3.0]))
+def test_leaky_relu_takes_any_slope(x, slope):
+    layer = nn.LeakyReLU(slope)
+    assert close(layer(on(x)), numpy.where(x > 0.0, x, slope * x))
+    assert layer(on(numpy.array([numpy.inf, 1.0]))).tolist() == [numpy.inf, 1.0]
+    check_grads(layer, x)
+
+
 def test_erf_is_exact_to_rounding():
     x = numpy.concatenate([numpy.linspace(-7.0, 7.0, 2001), numpy.logspace(-300, 0, 301), [numpy.inf, -numpy.inf]])
     actual, expected = mg.asnumpy(np.erf(on(x))), scipy.special.erf(x)
@@ -227,14 +235,14 @@ def test_the_gradient_of_an_embedding_adds_up_where_an_index_is_repeated(data):
     check_grads(lambda w: layer.bound({"weight": w})(on(indices)) ** 2, weight)
 
 
-def test_an_embedding_takes_lists_and_tensors_and_waits_for_the_device_once(each_backend):
+def test_an_embedding_takes_lists_and_tensors_and_does_not_wait_for_the_device():
     layer = nn.Embedding(5, 3)
     assert layer([[0, 1], [4, 4]]).shape == (2, 2, 3)
     assert layer(mg.tensor([0, 4])).shape == (2, 3)
     assert layer(on(numpy.zeros(0, int))).shape == (0, 3)
     syncs.clear()
     layer(on(numpy.array([0, 4])))
-    assert syncs == (["bool"] if each_backend == "fake" else [])
+    assert syncs == []
     indices = on(numpy.array([0, 4]))
     layer(indices).sum().backward()
     assert layer(indices).dtype == layer.weight.grad.dtype == "float32"
@@ -248,7 +256,7 @@ def test_what_an_embedding_refuses():
     layer = nn.Embedding(5, 3)
     for wrong, given_range in (([5], "5 to 5"), ([[0, -1]], "-1 to 0")):
         with pytest.raises(IndexError, match=f"for the indices 0 to 4; got indices from {given_range}"):
-            layer(on(numpy.array(wrong)))
+            mg.asnumpy(layer(on(numpy.array(wrong))))
     for dtype in ("float64", "bool"):
         with pytest.raises(TypeError, match=f"Embedding needs whole numbers as indices; got {dtype}"):
             layer(on(numpy.zeros(2, dtype)))

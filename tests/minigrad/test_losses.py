@@ -150,14 +150,11 @@ def test_an_empty_batch_has_no_mean_and_an_unknown_reduction_is_refused(name):
 
 
 @every_loss
-def test_a_loss_waits_for_the_device_once_at_most(name, each_backend):
+def test_a_loss_does_not_wait_for_the_device(name):
     z = mg.tensor(on(POINT), requires_grad=True)
     syncs.clear()
     of_scores(name)(z).backward()
-    if each_backend == "fake":
-        checks_targets = name in ("binary_cross_entropy_with_logits", "hinge_loss", "logistic_loss")
-        waits = ["bool"] if name == "cross_entropy" or checks_targets else []
-        assert syncs == waits
+    assert syncs == []
 
 
 # Cross-entropy
@@ -386,7 +383,7 @@ def test_least_squares_keep_a_gradient_where_the_logarithm_loses_it(f):
     def slope(loss):
         return float(host(mg.grad(loss)(on([f])))[0])
 
-    assert abs(slope(nn.saturating_generator_loss)) <= math.exp(f)
+    assert abs(slope(nn.saturating_generator_loss)) <= math.exp(f) * (1.0 + 1e-15)
     assert close(slope(nn.least_squares_generator_loss), f - 1.0)
 
 
@@ -755,7 +752,7 @@ def test_classes_that_do_not_exist_are_refused():
             with pytest.raises(
                 ValueError, match=f"0 to 2 for 3 classes; got values from {min(labels)} to {max(labels)}"
             ):
-                f(logits, on(numpy.array(labels)))
+                host(f(logits, on(numpy.array(labels))))
         with pytest.raises(ValueError, match=f"{name} needs whole numbers as labels; got float64"):
             f(logits, on(numpy.array([0.0, 1.0])))
         with pytest.raises(ValueError, match=f"{name} needs whole numbers as labels; got bool"):
@@ -774,16 +771,16 @@ def test_classes_that_do_not_exist_are_refused():
 def test_targets_out_of_range_are_refused_with_their_range(t, name):
     f, z = getattr(nn, name), on(numpy.zeros(2))
     with pytest.raises(ValueError, match=f"{name} needs targets from 0 to 1.*got values from 0.5 to {t}"):
-        f(z, on(numpy.array([t, 0.5])))
+        host(f(z, on(numpy.array([t, 0.5]))))
     with pytest.raises(ValueError, match=f"got values from {-t} to 0.5"):
-        f(z, on(numpy.array([0.5, -t])))
+        host(f(z, on(numpy.array([0.5, -t]))))
     with pytest.raises(ValueError, match="got values from nan to nan"):
-        f(z, on(numpy.array([0.5, math.nan])))
+        host(f(z, on(numpy.array([0.5, math.nan]))))
 
 
 def test_a_target_that_is_hardly_out_of_range_is_shown_with_all_its_digits():
-    with pytest.raises(ValueError, match=r"got values from 0\.0 to 1\.000000001$"):
-        nn.binary_cross_entropy_with_logits(on(numpy.zeros(2)), on(numpy.array([0.0, 1.0 + 1e-9])))
+    with pytest.raises(ValueError, match=r"(?m)got values from 0\.0 to 1\.000000001$"):
+        host(nn.binary_cross_entropy_with_logits(on(numpy.zeros(2)), on(numpy.array([0.0, 1.0 + 1e-9]))))
 
 
 @pytest.mark.parametrize("loss", [nn.hinge_loss, nn.logistic_loss])
@@ -793,7 +790,7 @@ def test_labels_other_than_signs_are_refused(loss):
         with pytest.raises(
             ValueError, match=f"{loss.__name__} needs labels -1 and .1; got {wrong} among them.*2.0 . labels"
         ):
-            loss(z, on(numpy.array(labels)))
+            host(loss(z, on(numpy.array(labels))))
 
 
 def test_targets_of_least_squares_that_are_no_numbers_are_refused():
@@ -822,16 +819,16 @@ def test_covariances_that_are_none_are_refused(each_backend):
     factor = on(numpy.array([[1.0, 0.0], [0.5, 1.0]]))
     for covariances in ((factor, identity), (identity, factor)):
         with pytest.raises(ValueError, match=r"symmetric covariance.*L @ L\.T"):
-            nn.multivariate_gaussian_kl(mean, covariances[0], mean, covariances[1])
+            host(nn.multivariate_gaussian_kl(mean, covariances[0], mean, covariances[1]))
     means, beside_a_large_one = on(numpy.zeros((2, 2))), on(numpy.stack([host(factor), 1e9 * numpy.eye(2)]))
     with pytest.raises(ValueError, match="symmetric covariance"):
-        nn.multivariate_gaussian_kl(means, beside_a_large_one, means, beside_a_large_one)
+        host(nn.multivariate_gaussian_kl(means, beside_a_large_one, means, beside_a_large_one))
     for wrong in (on(numpy.ones(2)), on(numpy.eye(3)), on(numpy.ones((2, 2, 2)))):
         with pytest.raises(mg.ShapeError, match=r"a mean of shape \(\.\.\., k\) .* got \(2,\) and"):
             nn.multivariate_gaussian_kl(mean, wrong, mean, identity)
     small_beside_large = on(numpy.stack([1e-9 * host(factor), numpy.eye(2)]))
     with pytest.raises(ValueError, match="symmetric covariance"):
-        nn.multivariate_gaussian_kl(means, small_beside_large, means, small_beside_large)
+        host(nn.multivariate_gaussian_kl(means, small_beside_large, means, small_beside_large))
     with pytest.raises(mg.ShapeError, match=r"got \(\) and \(\)"):
         nn.multivariate_gaussian_kl(1.0, 1.0, 1.0, 1.0)
     with pytest.raises(mg.ShapeError, match=r"got \(0,\) and \(0, 0\)"):

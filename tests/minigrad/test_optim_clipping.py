@@ -153,20 +153,19 @@ def test_frozen_parameters_are_passed_over_also_where_all_are_frozen():
         optim.clip_grad_norm([trained * 2.0], 1.0)
 
 
-def test_the_norm_waits_for_the_device_once_and_the_values_never(each_backend):
+def test_clipping_does_not_wait_for_the_device():
     params = with_gradients(numpy.ones((2, 3)), numpy.ones(4))
     fake_device.syncs.clear()
     optim.clip_grad_value(params, 0.5)
-    assert fake_device.syncs == []
     optim.clip_grad_norm(params, 0.5)
-    assert fake_device.syncs == (["bool"] if each_backend == "fake" else [])
+    assert fake_device.syncs == []
 
 
 @pytest.mark.parametrize("bad", [numpy.nan, numpy.inf, -numpy.inf])
 def test_gradients_without_a_finite_norm_are_refused_and_stay(bad):
     params = with_gradients(numpy.array([3.0, 4.0]), numpy.array([bad]))
     with pytest.raises(ValueError, match="the gradients are not finite, so that no factor"):
-        optim.clip_grad_norm(params, 1.0)
+        mg.asnumpy(optim.clip_grad_norm(params, 1.0))
     assert params[0].grad.tolist() == [3.0, 4.0]
 
 

@@ -11,7 +11,8 @@ import minigrad as mg
 import minigrad.numpy as np
 from minigrad import nn
 from minigrad.backend import current
-from minigrad.nn.recurrent import rows_of
+from minigrad.primitives import recurrent
+from minigrad.primitives.recurrent import rows_of
 from minigrad.tape import tape_of
 from minigrad.testing import check_grads, close
 from minigrad.testing import strategies as ms
@@ -54,6 +55,16 @@ def random_state(kind, shape, seed=1):
 def outputs(result):
     """List the arrays in what a cell or a layer gives."""
     return [part for x in parts(result) for part in parts(x)]
+
+
+def leaves(tree):
+    """List the arrays in nested tuples."""
+    return [leaf for part in tree for leaf in leaves(part)] if isinstance(tree, tuple) else [tree]
+
+
+def map_leaves(f, tree):
+    """Replace the arrays in nested tuples."""
+    return tuple(map_leaves(f, part) for part in tree) if isinstance(tree, tuple) else f(tree)
 
 
 # What they compute
@@ -177,6 +188,55 @@ def test_a_layer_has_right_derivatives_in_input_state_and_parameters(cell, layer
     x = numpy.random.default_rng(3).normal(size=(3, 2, 2))
     state = random_state(layer, (4 if settings else 1, 2, 2))
     check_grads(lambda theta, x, state: unravel(theta)(x, state), mg.asnumpy(theta), x, state)
+
+
+@pytest.fixture(params=[1, 64, 1 << 15])
+def together(monkeypatch, request):
+    """Let a sweep find the slopes of one time after the other, of a few times together, or of all."""
+    monkeypatch.setattr(recurrent, "TOGETHER", request.param)
+
+
+@KINDS
+@given(x=ms.arrays((5, 2, 3)), seed=st.integers(0, 2**32 - 1))
+def test_a_layer_has_the_derivatives_of_its_cell_scanned_over_time(cell, layer, together, x, seed):
+    (theta, net), (_, one) = (nn.ravel(made(kind, 3, 4)) for kind in (layer, cell))
+
+    def scanned(theta, x, state):
+        hidden_states, state = [], as_state([part[0] for part in parts(state)])
+        for x_now in x:
+            state = one(theta)(x_now, state)
+            hidden_states.append(parts(state)[0])
+        return np.stack(hidden_states), as_state([part[None] for part in parts(state)])
+
+    def derivatives(f):
+        out, lin = mg.linearize(f, *point)
+        value, slope = mg.linearize(lambda *point: mg.vjp(f, *point)[1](cotangents)[0], *point)
+        return leaves((out, lin.push(*tangents), lin.pull(cotangents), value, slope.push(*tangents)))
+
+    point = theta, on(x), random_state(layer, (1, 2, 4))
+    rng = numpy.random.default_rng(seed)
+    tangents, cotangents = (
+        map_leaves(lambda leaf: on(rng.normal(size=leaf.shape)), tree) for tree in (point, scanned(*point))
+    )
+    of_layer = derivatives(lambda theta, x, state: net(theta)(x, state))
+    for actual, expected in zip(of_layer, derivatives(scanned), strict=True):
+        assert close(actual, expected, condition=100.0)
+
+
+@KINDS
+def test_a_layer_is_as_few_operations_for_a_long_sequence_as_for_a_short_one(cell, layer):
+    net = made(layer, 3, 4)
+    counts = {len(tape_of([net(on(numpy.ones((times, 2, 3))))[0]], 1)[0]) for times in (2, 200)}
+    assert len(counts) == 1
+
+
+@KINDS
+def test_a_batch_may_be_empty(cell, layer):
+    net = made(layer, 3, 4)
+    out, _ = net(on(numpy.zeros((5, 0, 3))))
+    out.sum().backward()
+    assert out.shape == (5, 0, 4)
+    assert all(close(p.grad, numpy.zeros(p.shape)) for p in net.parameters())
 
 
 def test_relu_as_the_nonlinearity_has_right_derivatives():

@@ -73,6 +73,46 @@ def test_the_gauss_newton_product_is_j_transpose_h_j(network, data):
     assert close(expected, by_matrices, condition=1e3)
 
 
+@given(x=vectors, data=st.data())
+def test_the_gauss_newton_matrix_is_made_once_and_is_linear_and_symmetric(x, data):
+    u, v = (on(data.draw(ms.arrays(x.shape))) for _ in range(2))
+    x, runs = on(x), []
+
+    def model(x):
+        runs.append("model")
+        return {"products": x[:-1] * x[1:], "sines": np.sin(x)}
+
+    def loss(z):
+        runs.append("loss")
+        return np.logsumexp(z["products"]) + np.sum(z["sines"] ** 2)
+
+    product = mg.gauss_newton(model, loss, x)
+    expected = mg.ggnvp(model, loss, x, u)
+    runs.clear()
+    x += 1.0  # the matrix stays that of the point it was made at
+    gu, gv = product(u), product(v)
+    assert not runs
+    assert close(gu, expected)
+    assert close(gu, product(u))
+    assert close(np.sum(v * gu), np.sum(u * gv), condition=1e3)
+    assert close(product(2.0 * u - v), 2.0 * gu - gv, condition=1e3)
+
+
+def test_a_gauss_newton_product_can_be_differentiated():
+    """For z^3 at z = x^2 the matrix is 2x * 6z * 2x = 24 x^4, whose derivative is 96 x^3."""
+    slope = mg.grad(lambda x: mg.gauss_newton(lambda x: x**2, lambda z: z**3, x)(1.0))
+    assert close(slope(on(2.0)), 768.0)
+
+
+def test_a_gauss_newton_matrix_needs_one_number_and_vectors_of_its_shape():
+    with pytest.raises(mg.ShapeError, match="the gradient is that of one number"):
+        mg.gauss_newton(np.sin, np.cos, on([1.0, 2.0]))
+    product = mg.gauss_newton(np.sin, np.sum, on([1.0, 2.0]))
+    with pytest.raises(mg.ShapeError, match=r"the tangent has shape \(3,\), and the primal has shape \(2,\)"):
+        product(on([1.0, 2.0, 3.0]))
+    assert product(on([1.0, 2.0])).tolist() == [0.0, 0.0]  # a linear loss has no curvature
+
+
 @given(x=vectors)
 def test_a_linearization_is_reusable_linear_and_adjoint_to_itself(x):
     _, lin = mg.linearize(lambda x: np.outer(x, np.sin(x)), on(x))
@@ -156,7 +196,9 @@ def test_gradients_are_plain_writable_arrays_that_nobody_else_holds():
     assert gy.tolist() == [1.0, 1.0]
     seed = on([1.0, 2.0])
     (pulled,) = mg.vjp(lambda x: x, x)[1](seed)
+    pushed = mg.linearize(lambda x: x, x)[1].push(seed)
     pulled += 1.0
+    pushed += 1.0
     assert seed.tolist() == [1.0, 2.0]
     assert x.tolist() == [1.0, 2.0]
 

@@ -42,7 +42,7 @@ def as_scores(loss: str, scores: Any, *, of_classes: bool = False) -> Any:
     """Give logits or other scores as floating-point numbers, and warn if they are probabilities.
 
     A Tensor that a derivative flows through tells which operation made it; this costs nothing. Other arrays do not.
-    Of them, scores of classes are suspected if each row is nonnegative and sums to 1.
+    Of them, scores of classes are suspected if each row is nonnegative and sums to 1; to see that, the host waits.
 
     Parameters
     ----------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import minigrad.numpy as np
+from minigrad.checks import require
 from minigrad.nn.losses.checks import alike, as_scores, reduced
 from minigrad.primitives import general
 from minigrad.primitives.kinds import raw
@@ -82,12 +84,15 @@ def as_classes(loss: str, logits: Any, labels: Any) -> Any:
         )
     if labels.dtype.kind not in "iu":
         raise ValueError(f"{loss} needs whole numbers as labels; got {labels.dtype}")
-    if not bool(((labels >= 0) & (labels < shape[1])).all()):
-        raise ValueError(
-            f"labels go from 0 to {shape[1] - 1} for {shape[1]} classes; "
-            f"got values from {int(labels.min())} to {int(labels.max())}"
-        )
+    require(((labels >= 0) & (labels < shape[1])).all(), partial(_not_classes, shape[1]), labels)
     return labels
+
+
+def _not_classes(classes: int, labels: Any) -> ValueError:
+    return ValueError(
+        f"labels go from 0 to {classes - 1} for {classes} classes; "
+        f"got values from {int(labels.min())} to {int(labels.max())}"
+    )
 
 
 def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean") -> Any:
@@ -145,12 +150,15 @@ def as_shares(loss: str, logits: Any, targets: Any) -> Any:
     """
     targets = alike(loss, logits, targets)
     values = raw(targets)
-    if not bool(((values >= 0.0) & (values <= 1.0)).all()):
-        raise ValueError(
-            f"{loss} needs targets from 0 to 1, after the logits; "
-            f"got values from {float(values.min())} to {float(values.max())}"
-        )
+    require(((values >= 0.0) & (values <= 1.0)).all(), partial(_not_shares, loss), values)
     return targets
+
+
+def _not_shares(loss: str, targets: Any) -> ValueError:
+    return ValueError(
+        f"{loss} needs targets from 0 to 1, after the logits; "
+        f"got values from {float(targets.min())} to {float(targets.max())}"
+    )
 
 
 def binary_losses(logits: Any, targets: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import minigrad.numpy as np
+from minigrad.checks import require
 from minigrad.nn.losses.checks import alike, real_numbers
 from minigrad.primitives.kinds import raw
 from minigrad.tape import ShapeError
@@ -124,6 +126,6 @@ def as_covariance(function: str, mean: Any, covariance: Any) -> Any:
         )
     values = raw(covariance)
     largest = abs(values).max(axis=(-2, -1), keepdims=True)
-    if bool((abs(values - values.swapaxes(-1, -2)) > 1e-5 * largest).any()):
-        raise ValueError(f"{function} needs a symmetric covariance; got one that is not. For a factor L pass L @ L.T")
+    text = f"{function} needs a symmetric covariance; got one that is not. For a factor L pass L @ L.T"
+    require(~(abs(values - values.swapaxes(-1, -2)) > 1e-5 * largest).any(), partial(ValueError, text))
     return covariance if covariance.dtype == mean.dtype else covariance.astype(mean.dtype)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import minigrad.numpy as np
+from minigrad.checks import require
 from minigrad.nn.losses.checks import alike, as_scores, reduced
 from minigrad.primitives.kinds import raw
 
@@ -105,10 +107,13 @@ def as_signs(loss: str, scores: Any, labels: Any) -> Any:
     """
     labels = alike(loss, scores, labels)
     values = raw(labels)
-    if not bool((abs(values) == 1.0).all()):
-        wrong = values[abs(values) != 1.0]
-        raise ValueError(
-            f"{loss} needs labels -1 and +1; got {float(wrong.min()):g} among them. "
-            "For labels 0 and 1 pass 2.0 * labels - 1.0"
-        )
+    require((abs(values) == 1.0).all(), partial(_not_signs, loss), values)
     return labels
+
+
+def _not_signs(loss: str, labels: Any) -> ValueError:
+    wrong = labels[abs(labels) != 1.0]
+    return ValueError(
+        f"{loss} needs labels -1 and +1; got {float(wrong.min()):g} among them. "
+        "For labels 0 and 1 pass 2.0 * labels - 1.0"
+    )
