@@ -1,11 +1,12 @@
 """Steps without the engine: `compile` records what a step asks of NumPy, and replays it.
 
 1. `recorded`: an array that computes, and has every call written down.
-2. `recording`: the list of the calls, and the backend that makes it.
-3. `discovery`: the tensors that a step can reach, and what else it refers to.
-4. `comparing`: whether two recordings are the same.
-5. `memory`, `lowering` and `program`: from a recording to plain lines of NumPy.
-6. `compiled`: `compile` itself.
+2. `calls`: what is written down.
+3. `discovery`: the tensors and arrays that a step can reach, and what else it refers to.
+4. `recording` and `recorder`: the list of the calls, and the backend that makes it.
+5. `comparing`: whether two recordings are the same.
+6. `lowering`, `memory`, `source` and `program`: from a recording to plain lines of NumPy.
+7. `compiled`: `compile` itself.
 """
 
 from minigrad.compiling.compiled import Compiled, compile

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy
 
+from minigrad.compiling.calls import Call, Ref, name_of, place
 from minigrad.compiling.discovery import value_of
-from minigrad.compiling.recording import Call, Recording, Ref, name_of, place
+from minigrad.compiling.recording import Recording
 
 COMPARABLE = (bool, int, str, bytes, type(None), numpy.dtype, Ref, MethodType, BuiltinMethodType)
 

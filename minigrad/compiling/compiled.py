@@ -10,11 +10,13 @@ from typing import Any
 import numpy
 
 from minigrad.backend import active, current
+from minigrad.compiling.calls import Ref
 from minigrad.compiling.comparing import difference
 from minigrad.compiling.discovery import Surroundings
 from minigrad.compiling.program import Ending, Program, leaves_as_it_is
 from minigrad.compiling.recorded import CompileError, Recorded
-from minigrad.compiling.recording import RECORDER, Recording, Ref, plain, running
+from minigrad.compiling.recorder import RECORDER, running
+from minigrad.compiling.recording import Recording, plain
 from minigrad.containers import flatten
 from minigrad.tape import Node, leaf, mode
 from minigrad.tensor import Tensor

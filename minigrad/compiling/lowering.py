@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from minigrad.compiling.recording import Call, Ref, Value
+from minigrad.compiling.calls import Call, Ref, Value
 
 Lowered = list[tuple[Any, tuple[Any, ...], dict[str, Any]]]
 """For each call the function, its arguments, and its arguments by name."""

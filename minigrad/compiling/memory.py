@@ -6,7 +6,7 @@ import math
 
 import numpy
 
-from minigrad.compiling.recording import Value
+from minigrad.compiling.calls import Value
 
 CACHE_LINE = 64
 

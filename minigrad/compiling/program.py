@@ -18,11 +18,12 @@ from typing import Any
 import numpy
 
 from minigrad import tape
+from minigrad.compiling.calls import CREATORS, Call, Gradients, Ref, Value, name_of
 from minigrad.compiling.comparing import alike
 from minigrad.compiling.lowering import lowered
 from minigrad.compiling.memory import Memory, bytes_of, has_no_gaps, laid_out
 from minigrad.compiling.recorded import CompileError
-from minigrad.compiling.recording import CREATORS, Call, Gradients, Recording, Ref, Value, name_of
+from minigrad.compiling.recording import Recording
 from minigrad.compiling.source import Source
 from minigrad.tape import Node
 

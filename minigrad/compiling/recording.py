@@ -12,113 +12,30 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
-from minigrad.backend import Backend, active, load
+from minigrad.backend import active, load
+from minigrad.compiling.calls import (
+    PASSING,
+    SIZED_BY_DATA,
+    TELLING,
+    WRITERS,
+    Call,
+    Gradients,
+    Ref,
+    Value,
+    name_of,
+    not_recorded,
+    place,
+    static,
+    with_out_by_name,
+)
 from minigrad.compiling.discovery import SMALL, Surroundings
 from minigrad.compiling.recorded import CompileError, Recorded, RecordedNumber
 from minigrad.tape import Node, leaf
-
-CREATORS = {numpy.zeros_like, numpy.ones_like, numpy.empty_like, numpy.full_like}
-"""What looks only at the shape and the type of an array."""
-
-WRITERS = {operator.setitem, operator.ipow, numpy.copyto, numpy.ndarray.fill, numpy.ndarray.sort}
-"""What changes its first argument."""
-
-TELLING = {numpy.ndim, numpy.shape, numpy.size, numpy.result_type, numpy.can_cast, numpy.may_share_memory}
-TELLING |= {numpy.iscomplexobj, numpy.isrealobj, numpy.broadcast_shapes}
-"""What answers in plain numbers, but from shapes and types only."""
-
-PASSING = {numpy.asarray, numpy.asanyarray, numpy.ascontiguousarray, numpy.asfortranarray, numpy.ndarray.astype}
-"""What may give back the array that it got."""
-
-SIZED_BY_DATA = {numpy.nonzero, numpy.ndarray.nonzero, numpy.flatnonzero, numpy.argwhere, numpy.unique, numpy.compress}
-SIZED_BY_DATA |= {numpy.extract, numpy.trim_zeros, numpy.bincount, numpy.union1d, numpy.intersect1d, numpy.setdiff1d}
-"""What gives an array whose shape depends on the numbers in another."""
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A value of the recording, where it stands among the arguments of a call."""
-
-    number: int
-
-
-@dataclass
-class Value:
-    """An array of the step.
-
-    Parameters
-    ----------
-    origin : str
-        "argument", "constant", "gradient", which a tensor had before, or "result".
-    shape, strides, dtype
-        Its form.
-    root : int
-        The number of the value whose memory it lies in; its own, unless it is a view.
-    is_number : bool
-        Whether NumPy gave one of its numbers instead of an array.
-    array : numpy.ndarray, optional
-        The array itself, if it is a constant.
-    """
-
-    origin: str
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    dtype: Any
-    root: int
-    is_number: bool = False
-    array: numpy.ndarray | None = None
-
-    @property
-    def form(self) -> tuple[Any, ...]:
-        """All but the array."""
-        return self.origin, self.shape, self.strides, self.dtype, self.root, self.is_number
-
-
-Gradients = tuple[tuple[Node, int | None], ...]
-"""Tensors, each with the value of its gradient."""
-
-
-@dataclass
-class Call:
-    """One call of the step.
-
-    Parameters
-    ----------
-    function : callable
-        What was called.
-    args, kwargs
-        Its arguments, with a `Ref` for every array.
-    results : tuple of int
-        The values that it made.
-    several : bool
-        Whether it gave a tuple or list of arrays.
-    writes : tuple of int
-        The roots of the values that it changed.
-    errors : tuple, optional
-        NumPy's error state, if it was another one than outside of the step.
-    gradients : tuple, optional
-        For a call that is no arithmetic, and which a replay must not leave out: the gradients at that time.
-    """
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    results: tuple[int, ...] = ()
-    several: bool = False
-    writes: tuple[int, ...] = ()
-    errors: tuple[Any, ...] | None = None
-    gradients: Gradients | None = None
-
-    @property
-    def apart(self) -> bool:
-        """Whether it is something else than arithmetic on arrays."""
-        return self.gradients is not None
 
 
 @dataclass
@@ -337,7 +254,7 @@ class Recording:
         before = None if written or isinstance(function, numpy.ufunc) else [x.host.tobytes() for x in given]
         result = function(*hosts, **dict(zip(kwargs, named_hosts, strict=True)))
         if before is not None and before != [x.host.tobytes() for x in given]:
-            raise _not_recorded(function, "changes an array")
+            raise not_recorded(function, "changes an array")
         return self._finished(call, result, given, written)
 
     def apart(self, function: Callable[..., Any], *args: Any, tensors: Iterable[Node] = ()) -> Any:
@@ -456,7 +373,7 @@ class Recording:
         arrays = (*written, *given) if isinstance(result, numpy.ndarray) else ()  # NumPy has one True and one False
         same = next((x.recorded for x in arrays if x.host is result), None)
         if same is not None and not (written or call.function in PASSING):
-            raise _not_recorded(call.function, "gives back an array that it got")
+            raise not_recorded(call.function, "gives back an array that it got")
         out: Any
         if isinstance(result, tuple | list):
             call.several = True
@@ -467,7 +384,7 @@ class Recording:
         if call.results or call.writes or call.apart:
             self.calls.append(call)
         elif result is None:
-            raise _not_recorded(call.function, "gives nothing")
+            raise not_recorded(call.function, "gives nothing")
         return out
 
     def _taken_in(self, result: Any, given: list[Given], call: Call) -> Any:
@@ -475,7 +392,7 @@ class Recording:
         if result is None or (call.function in TELLING and not isinstance(result, numpy.ndarray)):
             return result
         if not isinstance(result, numpy.ndarray | numpy.generic):
-            raise _not_recorded(call.function, f"gives a {type(result).__name__} that a replay cannot know")
+            raise not_recorded(call.function, f"gives a {type(result).__name__} that a replay cannot know")
         root = None
         for x in given if call.several or result.base is not None else ():
             if isinstance(result, numpy.ndarray) and numpy.may_share_memory(result, x.host):
@@ -483,44 +400,6 @@ class Recording:
         recorded = self._recorded(result, "result", root)
         call.results += (recorded.number,)
         return recorded
-
-
-def _not_recorded(function: Callable[..., Any], what: str) -> CompileError:
-    return CompileError(
-        f"the step calls {name_of(function)}, which {what}, and is not recorded. Call it outside of the step"
-    )
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """Name a function for a message.
-
-    Examples
-    --------
-    >>> name_of(numpy.exp), name_of(numpy.add.reduce)
-    ('exp', 'add.reduce')
-    """
-    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", repr(function))
-    return f"{owner.__name__}.{name}" if isinstance(owner, numpy.ufunc) else name
-
-
-def with_out_by_name(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Give the arguments of a ufunc with the array that it writes into as ``out=``, wherever it stood.
-
-    Examples
-    --------
-    >>> with_out_by_name(numpy.exp, (1.0, "an array"), {})
-    ((1.0,), {'out': 'an array'})
-    """
-    out = kwargs.get("out")
-    if isinstance(function, numpy.ufunc) and len(args) > function.nin:
-        args, out = args[: function.nin], args[function.nin :]
-    if isinstance(out, tuple):
-        if len(out) > 1:
-            raise _not_recorded(function, "writes into several arrays")
-        (out,) = out
-    return args, kwargs if out is None else kwargs | {"out": out}
 
 
 def same_state(x: Any, y: Any) -> bool:
@@ -538,120 +417,6 @@ def same_state(x: Any, y: Any) -> bool:
     return bool(numpy.all(x == y))
 
 
-def place(array: numpy.ndarray) -> tuple[Any, ...]:
-    """Tell an array by its memory and its form."""
-    start = array.__array_interface__["data"][0]
-    return start, array.shape, array.strides, array.dtype.str, array.flags.writeable
-
-
 def plain(data: Any) -> Any:
     """Give the plain array under a recorded one."""
     return data.host if isinstance(data, Recorded) else data
-
-
-SIMPLE = (bool, int, float, complex, str, type, type(None), type(Ellipsis), numpy.dtype, numpy.generic)
-
-
-def static(x: Any) -> None:
-    """Refuse as an argument what is no array and may be another thing at each call.
-
-    Examples
-    --------
-    >>> static(slice(0, 2))
-    """
-    if isinstance(x, slice):
-        for part in (x.start, x.stop, x.step):
-            static(part)
-    elif not isinstance(x, SIMPLE) and x is not numpy._NoValue:
-        raise CompileError(f"the step gives a {type(x).__name__} to a function of NumPy, which is not recorded")
-
-
-# The backend under which a step is recorded
-
-running: ContextVar[Recording | None] = ContextVar("minigrad_recording", default=None)
-
-
-def here() -> Recording:
-    """Give the recording that is going on."""
-    recording = running.get()
-    if recording is None:
-        raise CompileError("no step is being recorded here")
-    return recording
-
-
-class RecordedNamespace:
-    """NumPy's names; what is called is written down.
-
-    Parameters
-    ----------
-    module : Any
-        NumPy, a part of it, or a function with parts, such as ``numpy.add`` with its ``at``.
-
-    Examples
-    --------
-    >>> RecordedNamespace(numpy).pi
-    3.141592653589793
-    """
-
-    def __init__(self, module: Any) -> None:
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._module, name)
-        if (callable(value) and not isinstance(value, type)) or type(value) is type(numpy):
-            value = RecordedNamespace(value)
-        setattr(self, name, value)
-        return value
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function, and have the call written down."""
-        if getattr(self._module, "__self__", None) is _GLOBAL_GENERATOR:
-            raise CompileError(
-                "the step draws random numbers. Draw outside of it, and pass the array to it as an argument"
-            )
-        return here().call(self._module, *args, **kwargs)
-
-
-_GLOBAL_GENERATOR = numpy.random.random.__self__  # type: ignore[attr-defined]
-
-
-class RecordingBackend(Backend):
-    """NumPy, with every call written down in the recording that is going on."""
-
-    def own(self, value: Any) -> Any:
-        """Give the result of an operation as a recorded array."""
-        return value if type(value) is Recorded else here().call(numpy.asarray, value)
-
-    def operand(self, value: Any) -> Any:
-        """Check and convert what stands beside a Tensor as NumPy's backend does."""
-        if isinstance(value, Recorded):
-            return value
-        checked = load("numpy").operand(value)
-        return self.asarray(value) if isinstance(checked, numpy.ndarray) else checked
-
-    def asarray(self, value: Any, dtype: Any = None) -> Any:
-        """Make a recorded array out of anything."""
-        if isinstance(value, Recorded):
-            return self.own(value) if dtype in (None, value.dtype) else value.astype(dtype)
-        if isinstance(value, numpy.ndarray):
-            checked = load("numpy").asarray(value)
-            constant = here().constant(checked)
-            return constant if dtype in (None, value.dtype) else constant.astype(dtype)
-        return here().call(numpy.asarray, value, dtype=dtype)
-
-    def scalar(self, value: Any) -> Any:
-        """Give a recorded array without axes as a recorded number."""
-        return value[()] if type(value) is Recorded and not value.ndim else value
-
-    def apart(self, function: Callable[..., Any], *args: Any, tensors: Iterable[Node] = ()) -> Any:
-        """Have a call of something that is no arithmetic written down as one."""
-        return here().apart(function, *args, tensors=tensors)
-
-
-def _refuse_reading(value: Any) -> Any:
-    if isinstance(value, Recorded):
-        value.__array__()
-    return value
-
-
-RECORDER = RecordingBackend("numpy", RecordedNamespace(numpy), Recorded, _refuse_reading)

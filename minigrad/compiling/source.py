@@ -15,8 +15,8 @@ from typing import Any
 import numpy
 
 from minigrad import tape
+from minigrad.compiling.calls import Ref, Value
 from minigrad.compiling.lowering import Number
-from minigrad.compiling.recording import Ref, Value
 
 LONGEST = 1000  # lines in one function of the source, because Python's compiler is slow with longer ones
 LETTERS = {"argument": "a", "constant": "c", "gradient": "g", "result": "v"}
